@@ -1,0 +1,268 @@
+//! One decision out of many verdicts.
+
+use std::net::IpAddr;
+
+use http::HeaderValue;
+
+use super::allowlist::AllowList;
+use super::caller::{Caller, Credentials};
+use super::reason::{BearerError, Reason};
+use super::{Authorizer, Challenge, Judgement, Method, Verdict};
+
+/// The right to read what is guarded. Only [`Policy::authorize`] makes one.
+#[derive(Debug)]
+#[must_use]
+pub struct Permit {
+    method: Method,
+}
+
+impl Permit {
+    /// Which method let the caller in; [`Method::None`] when nothing is asked for.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+}
+
+/// The gate was passed: the address is one that may ask. Only [`Policy::admit`] makes one.
+#[derive(Debug)]
+#[must_use]
+pub struct Admission {
+    _private: (),
+}
+
+/// A refusal: who refused, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denial {
+    pub method: Method,
+    pub reason: Reason,
+}
+
+/// The gate that every caller must pass, and the authorizers of which any may let it in.
+pub struct Policy {
+    gate: Option<AllowList>,
+    authorizers: Vec<Box<dyn Authorizer>>,
+    challenges: Challenges,
+}
+
+impl Policy {
+    /// With no authorizers, whoever passes the gate may read.
+    pub fn new(gate: Option<AllowList>, authorizers: Vec<Box<dyn Authorizer>>) -> Self {
+        let challenges = Challenges::of(&authorizers);
+        Self { gate, authorizers, challenges }
+    }
+
+    /// Whether anything at all is asked of a caller.
+    pub fn is_enabled(&self) -> bool {
+        self.gate.is_some() || !self.authorizers.is_empty()
+    }
+
+    /// The methods that are on, in the order in which they are asked.
+    pub fn methods(&self) -> impl Iterator<Item = Method> {
+        let gate = self.gate.iter().map(|_| Method::AllowList);
+        gate.chain(self.authorizers.iter().map(|authorizer| authorizer.method()))
+    }
+
+    /// Asks the gate. `address` is `None` when it could not be established, which an allow-list refuses.
+    ///
+    /// # Errors
+    /// [`Reason::AddressNotAllowed`].
+    pub fn admit(&self, address: Option<IpAddr>) -> Result<Admission, Denial> {
+        match &self.gate {
+            Some(list) if !address.is_some_and(|address| list.contains(address)) => {
+                Err(Denial { method: Method::AllowList, reason: Reason::AddressNotAllowed })
+            }
+            _ => Ok(Admission { _private: () }),
+        }
+    }
+
+    /// Asks the authorizers.
+    ///
+    /// # Errors
+    /// The most specific refusal, or that there was nothing to judge.
+    pub async fn authorize(&self, _admission: Admission, caller: &Caller<'_>) -> Result<Permit, Denial> {
+        if self.authorizers.is_empty() {
+            let method = if self.gate.is_some() { Method::AllowList } else { Method::None };
+            return Ok(Permit { method });
+        }
+        let mut denial = Denial { method: Method::None, reason: nothing_to_judge(caller) };
+        for authorizer in &self.authorizers {
+            let method = authorizer.method();
+            let verdict = match authorizer.judge(caller) {
+                Judgement::Now(verdict) => verdict,
+                Judgement::Later(pending) => pending.await,
+            };
+            match verdict {
+                Verdict::Allow => return Ok(Permit { method }),
+                Verdict::Deny(reason) if reason > denial.reason => denial = Denial { method, reason },
+                Verdict::Deny(_) | Verdict::Abstain => {}
+            }
+        }
+        Err(denial)
+    }
+
+    /// The `WWW-Authenticate` lines that go with a refusal: one for each scheme that is on, for 401 and for a token
+    /// that lacks scope; none otherwise. Two lines, not one joined: browsers fail on the joined form.
+    pub fn challenges(&self, reason: Reason) -> &[HeaderValue] {
+        match (reason.status(), reason.bearer_error()) {
+            (_, BearerError::InsufficientScope) => &self.challenges.insufficient_scope,
+            (http::StatusCode::UNAUTHORIZED, BearerError::InvalidToken) => &self.challenges.invalid_token,
+            (http::StatusCode::UNAUTHORIZED, BearerError::None) => &self.challenges.plain,
+            _ => &[],
+        }
+    }
+}
+
+fn nothing_to_judge(caller: &Caller<'_>) -> Reason {
+    match caller.credentials {
+        Credentials::Missing => Reason::NoCredentials,
+        Credentials::Sent { value: [], scheme }
+            if ["basic", "bearer"].iter().any(|known| is(scheme, known)) =>
+        {
+            Reason::NoCredentials
+        }
+        Credentials::Sent { .. } => Reason::UnsupportedScheme,
+    }
+}
+
+fn is(scheme: &[u8], name: &str) -> bool {
+    scheme.eq_ignore_ascii_case(name.as_bytes())
+}
+
+/// The header values of every refusal, made once.
+struct Challenges {
+    plain: Vec<HeaderValue>,
+    invalid_token: Vec<HeaderValue>,
+    insufficient_scope: Vec<HeaderValue>,
+}
+
+impl Challenges {
+    fn of(authorizers: &[Box<dyn Authorizer>]) -> Self {
+        let challenges: Vec<Challenge> = authorizers.iter().filter_map(|a| a.challenge()).collect();
+        let basic = challenges.contains(&Challenge::Basic);
+        let bearer = challenges.iter().any(|challenge| matches!(challenge, Challenge::Bearer { .. }));
+        let scope = challenges.iter().find_map(|challenge| match challenge {
+            Challenge::Bearer { scope } => scope.as_deref(),
+            Challenge::Basic => None,
+        });
+        let lines = |error: &str| {
+            let basic = basic.then(|| r#"Basic realm="metrics", charset="UTF-8""#.to_owned());
+            let bearer = bearer.then(|| format!(r#"Bearer realm="metrics"{error}"#));
+            // A scope that is not a header value is refused with the settings; here it would only lose its line.
+            basic.into_iter().chain(bearer).filter_map(|line| HeaderValue::try_from(line).ok()).collect()
+        };
+        Self {
+            plain: lines(""),
+            invalid_token: lines(r#", error="invalid_token""#),
+            insufficient_scope: lines(&format!(
+                r#", error="insufficient_scope", scope="{}""#,
+                scope.unwrap_or_default()
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, header};
+
+    use super::*;
+
+    struct Always(Method, Verdict, Option<Challenge>);
+
+    impl Authorizer for Always {
+        fn method(&self) -> Method {
+            self.0
+        }
+
+        fn challenge(&self) -> Option<Challenge> {
+            self.2.clone()
+        }
+
+        fn judge<'a>(&'a self, _caller: &'a Caller<'a>) -> Judgement<'a> {
+            Judgement::Now(self.1)
+        }
+    }
+
+    async fn decide(verdicts: &[(Method, Verdict)]) -> Result<Method, Reason> {
+        let authorizers = verdicts
+            .iter()
+            .map(|(method, verdict)| Box::new(Always(*method, *verdict, None)) as Box<dyn Authorizer>)
+            .collect();
+        let policy = Policy::new(None, authorizers);
+        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static("Bearer x"))]);
+        let caller = Caller::new(None, &headers).unwrap();
+        let admission = policy.admit(None).unwrap();
+        policy
+            .authorize(admission, &caller)
+            .await
+            .map(|permit| permit.method())
+            .map_err(|denial| denial.reason)
+    }
+
+    #[tokio::test]
+    async fn order_never_changes_the_outcome() {
+        let allow = (Method::Bearer, Verdict::Allow);
+        let abstain = (Method::Basic, Verdict::Abstain);
+        let guess = (Method::Bearer, Verdict::Deny(Reason::WrongToken));
+        let expired = (Method::Jwt, Verdict::Deny(Reason::Expired));
+        let cases = [
+            (vec![allow, guess, abstain], Ok(Method::Bearer)),
+            (vec![guess, expired, abstain], Err(Reason::Expired)),
+            (vec![abstain, guess], Err(Reason::WrongToken)),
+            (vec![abstain], Err(Reason::UnsupportedScheme)),
+        ];
+        for (mut verdicts, expected) in cases {
+            for _ in 0..verdicts.len() {
+                assert_eq!(decide(&verdicts).await, expected, "{verdicts:?}");
+                verdicts.rotate_left(1);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn lets_everyone_in_when_nothing_is_asked() {
+        let policy = Policy::new(None, Vec::new());
+        let headers = HeaderMap::new();
+        let caller = Caller::new(None, &headers).unwrap();
+        let admission = policy.admit(None).unwrap();
+        assert!(!policy.is_enabled());
+        assert_eq!(policy.authorize(admission, &caller).await.unwrap().method(), Method::None);
+    }
+
+    #[test]
+    fn the_gate_refuses_an_address_that_is_not_listed_or_not_known() {
+        let policy = Policy::new(Some("10.0.0.0/8".parse().unwrap()), Vec::new());
+        for (address, admitted) in [(Some("10.1.1.1"), true), (Some("8.8.8.8"), false), (None, false)] {
+            let address = address.map(|address| address.parse().unwrap());
+            assert_eq!(policy.admit(address).is_ok(), admitted, "{address:?}");
+        }
+        assert!(policy.is_enabled());
+    }
+
+    #[test]
+    fn challenges_each_scheme_once_and_names_an_error_only_for_a_bearer_that_was_judged() {
+        let bearer = |scope: Option<&str>| Some(Challenge::Bearer { scope: scope.map(str::to_owned) });
+        let policy = Policy::new(
+            None,
+            vec![
+                Box::new(Always(Method::Bearer, Verdict::Abstain, bearer(None))),
+                Box::new(Always(Method::Jwt, Verdict::Abstain, bearer(Some("a b")))),
+                Box::new(Always(Method::Basic, Verdict::Abstain, Some(Challenge::Basic))),
+            ],
+        );
+        let basic = r#"Basic realm="metrics", charset="UTF-8""#;
+        assert_eq!(policy.challenges(Reason::NoCredentials), [basic, r#"Bearer realm="metrics""#]);
+        assert_eq!(policy.challenges(Reason::WrongPassword), [basic, r#"Bearer realm="metrics""#]);
+        assert_eq!(
+            policy.challenges(Reason::WrongToken),
+            [basic, r#"Bearer realm="metrics", error="invalid_token""#]
+        );
+        assert_eq!(
+            policy.challenges(Reason::InsufficientScope),
+            [basic, r#"Bearer realm="metrics", error="insufficient_scope", scope="a b""#]
+        );
+        assert!(policy.challenges(Reason::Unavailable).is_empty());
+        assert!(policy.challenges(Reason::RepeatedAuthorization).is_empty());
+        assert!(policy.challenges(Reason::AddressNotAllowed).is_empty());
+    }
+}

@@ -1,0 +1,5 @@
+//! LibreChat's usage, cost, quality and health as Prometheus metrics, behind a guarded `/metrics`.
+
+pub mod secret;
+
+pub mod auth;
