@@ -2,4 +2,6 @@
 
 pub mod secret;
 
+pub mod exposition;
+
 pub mod auth;
