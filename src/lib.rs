@@ -1,6 +1,7 @@
 //! LibreChat's usage, cost, quality and health as Prometheus metrics, behind a guarded `/metrics`.
 
 pub mod secret;
+pub mod vars;
 
 pub mod exposition;
 

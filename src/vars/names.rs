@@ -1,0 +1,136 @@
+//! Whose a variable is, told by its name: ours, nearly ours, or somebody else's.
+
+use super::PREFIX;
+
+/// Variables of LibreChat (its `.env` is often shared) and of common libraries that begin or look like ours.
+const FOREIGN: &[&str] = &[
+    "METRICS_SECRET",
+    "MONGO_MAX_POOL_SIZE",
+    "MONGO_MIN_POOL_SIZE",
+    "MONGO_MAX_CONNECTING",
+    "MONGO_MAX_IDLE_TIME_MS",
+    "MONGO_WAIT_QUEUE_TIMEOUT_MS",
+    "MONGO_AUTO_INDEX",
+    "MONGO_AUTO_CREATE",
+    "JWT_SECRET",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
+/// Names that begin like ours, of which an unknown one is worth a warning.
+const OUR_BEGINNINGS: &[&str] = &["METRICS_", "RATE_LIMIT_", "TLS_", "TRUST_PROXY", PREFIX];
+
+/// How alike two names must be for one to be taken for a mistyped other: measured elsewhere as the cutoff that finds
+/// slips of a letter and has no false hits on the variables that Kubernetes sets.
+const NEAR: f64 = 0.85;
+
+/// Shorter names (`HOST`, `PORT`) are near too much.
+const SHORTEST_NEAR: usize = 7;
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Name {
+    /// One of ours; `name` is without the prefix.
+    Ours { name: String, prefixed: bool },
+    /// Not one of ours, but nearly.
+    Near { meant: String },
+    /// Begins like ours and is not.
+    Unknown,
+    /// Somebody else's.
+    Foreign,
+}
+
+/// Tells whose `name` is. `value` is only asked whether it is a Kubernetes service link.
+pub fn classify(name: &str, value: &str, known: &[String]) -> Name {
+    let (bare, prefixed) = match name.strip_prefix(PREFIX) {
+        Some(bare) => (bare, true),
+        None => (name, false),
+    };
+    // A Service called `librechat-exporter` sets LIBRECHAT_EXPORTER_PORT=tcp://…, which nobody meant as a setting.
+    if is_service_variable(bare) || is_service_variable(name) || (prefixed && is_service_link(value)) {
+        return Name::Foreign;
+    }
+    if known.iter().any(|known| known == bare) {
+        return Name::Ours { name: bare.to_owned(), prefixed };
+    }
+    if FOREIGN.contains(&name) {
+        return Name::Foreign;
+    }
+    if let Some(meant) = nearest(name, known) {
+        return Name::Near { meant };
+    }
+    if OUR_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)) {
+        return Name::Unknown;
+    }
+    Name::Foreign
+}
+
+fn nearest(name: &str, known: &[String]) -> Option<String> {
+    let upper = name.to_ascii_uppercase();
+    let candidates = known.iter().flat_map(|known| [known.clone(), format!("{PREFIX}{known}")]);
+    candidates
+        .filter(|candidate| candidate.len() >= SHORTEST_NEAR || *candidate == upper)
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(&upper, &candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= NEAR)
+        .max_by(|(left, _), (right, _)| left.total_cmp(right))
+        .map(|(_, candidate)| candidate)
+}
+
+/// `tcp://10.0.0.1:9090`: what Kubernetes puts into `<SERVICE>_PORT` for every Service of a namespace.
+pub fn is_service_link(value: &str) -> bool {
+    ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.trim_start().starts_with(scheme))
+}
+
+/// `<SERVICE>_SERVICE_HOST`, `<SERVICE>_SERVICE_PORT…`, `<SERVICE>_PORT_9090_TCP…`.
+fn is_service_variable(name: &str) -> bool {
+    if name.ends_with("_SERVICE_HOST") || name.ends_with("_SERVICE_PORT") || name.contains("_SERVICE_PORT_") {
+        return true;
+    }
+    name.match_indices("_PORT_").any(|(at, matched)| {
+        let rest = name.get(at + matched.len()..).unwrap_or_default();
+        let protocol = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        protocol.len() < rest.len()
+            && ["_TCP", "_UDP", "_SCTP"].iter().any(|known| protocol.starts_with(known))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_whose_a_name_is() {
+        let known =
+            ["METRICS_BEARER_TOKEN", "METRICS_PORT", "PORT", "HOST", "TLS_CERT_FILE", "MONGO_POOL_SIZE"];
+        let known: Vec<String> = known.map(str::to_owned).into();
+        let ours = |name: &str, prefixed| Name::Ours { name: name.into(), prefixed };
+        let near = |meant: &str| Name::Near { meant: meant.into() };
+        let cases = [
+            ("METRICS_BEARER_TOKEN", "x", ours("METRICS_BEARER_TOKEN", false)),
+            ("LIBRECHAT_EXPORTER_PORT", "9087", ours("PORT", true)),
+            ("METRICS_PORT", "tcp://10.0.0.1:9090", ours("METRICS_PORT", false)),
+            ("METRICS_BEARER_TOKN", "x", near("METRICS_BEARER_TOKEN")),
+            ("METRICS_BAERER_TOKEN", "x", near("METRICS_BEARER_TOKEN")),
+            ("METRICS_BEARERTOKEN", "x", near("METRICS_BEARER_TOKEN")),
+            ("metrics_bearer_token", "x", near("METRICS_BEARER_TOKEN")),
+            ("port", "x", near("PORT")),
+            ("LIBRECHAT_EXPORTER_METRICS_BEARER_TOKN", "x", near("LIBRECHAT_EXPORTER_METRICS_BEARER_TOKEN")),
+            ("LIBRECHAT_EXPORTR_METRICS_BEARER_TOKEN", "x", near("LIBRECHAT_EXPORTER_METRICS_BEARER_TOKEN")),
+            ("METRICS_SOMETHING", "x", Name::Unknown),
+            ("LIBRECHAT_EXPORTER_SOMETHING", "x", Name::Unknown),
+            ("METRICS_SECRET", "x", Name::Foreign),
+            ("MONGO_MAX_POOL_SIZE", "x", Name::Foreign),
+            ("SSL_CERT_FILE", "x", Name::Foreign),
+            ("METRICS_SERVICE_HOST", "10.0.0.1", Name::Foreign),
+            ("METRICS_SERVICE_PORT_HTTP", "80", Name::Foreign),
+            ("METRICS_PORT_9090_TCP_ADDR", "10.0.0.1", Name::Foreign),
+            ("LIBRECHAT_EXPORTER_PORT", "tcp://10.0.0.1:9087", Name::Foreign),
+            ("LIBRECHAT_EXPORTER_PORT_9087_TCP", "tcp://10.0.0.1:9087", Name::Foreign),
+            ("LIBRECHAT_EXPORTER_SERVICE_PORT", "9087", Name::Foreign),
+            ("HOME", "/root", Name::Foreign),
+            ("SPORT", "x", Name::Foreign),
+        ];
+        for (name, value, expected) in cases {
+            assert_eq!(classify(name, value, &known), expected, "{name}={value}");
+        }
+    }
+}
