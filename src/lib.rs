@@ -6,3 +6,4 @@ pub mod vars;
 pub mod exposition;
 
 pub mod auth;
+pub mod librechat;

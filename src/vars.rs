@@ -90,9 +90,7 @@ impl Vars {
                 Name::Near { meant } => {
                     vars.problems.push(Problem(format!("{name} is not a variable; did you mean {meant}?")));
                 }
-                Name::Unknown => {
-                    vars.warnings.push(format!("{name} is not a variable of ours; it has no effect"))
-                }
+                Name::Unknown => vars.warn(&name, "is not a variable of ours, and has no effect"),
             }
         }
         for (name, value) in plain {

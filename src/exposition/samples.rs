@@ -24,8 +24,8 @@ struct Rows {
 
 impl Samples {
     /// Declares a family, so that its HELP and TYPE are there even while it has no sample.
-    pub fn declare<const L: usize>(&mut self, family: &'static Family<L>) {
-        self.rows(family.describe());
+    pub fn declare(&mut self, family: Description) {
+        self.rows(family);
     }
 
     /// Adds one sample. Samples that come to the same labels are added up. A value that is not finite is an absent
@@ -138,7 +138,7 @@ mod tests {
     fn leaves_out_figures_that_are_not_numbers_but_keeps_their_family() {
         let mut samples = Samples::default();
         samples.push(&USERS, [], f64::NAN);
-        samples.declare(&SEEN);
+        samples.declare(SEEN.describe());
         assert_eq!(
             samples.render(),
             "# HELP librechat_seen Seen.\n# TYPE librechat_seen counter\n\

@@ -1,0 +1,144 @@
+//! Folds: records in, figures out.
+//!
+//! A fold absorbs records in any order, merges with another of its kind, and exports its figures as of an instant. It
+//! has no clock and does no I/O: whatever it is fed twice it counts twice, so its callers feed it each record once.
+//!
+//! To add a metric: a [`Family`](crate::exposition::family::Family) in the fold that has its figures, and a line in that
+//! fold's `export`. To add a fold: a file below `fold/`, and a line in the list at the end of this one.
+
+pub mod agents;
+pub mod conversations;
+pub mod cost;
+pub mod counts;
+pub mod feedback;
+pub mod messages;
+pub mod models;
+pub mod tokens;
+pub mod users;
+
+use super::record::{Moment, Record};
+use super::scope::{Directory, Scope};
+use crate::exposition::family::Description;
+use crate::exposition::samples::Samples;
+
+/// One group of figures.
+pub trait Fold: Default {
+    /// Every family that `export` may add samples to.
+    const FAMILIES: &'static [Description];
+
+    fn absorb(&mut self, record: &Record<'_>);
+
+    /// Takes in what another fold absorbed: the same as absorbing its records.
+    fn merge(&mut self, other: Self);
+
+    fn export(&self, scope: &Scope<'_>, samples: &mut Samples);
+}
+
+/// A mean, or nothing when there is nothing to take it of: absent is honest, zero is a claim.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Mean {
+    pub sum: f64,
+    pub count: f64,
+}
+
+impl Mean {
+    pub fn add(&mut self, value: f64) {
+        self.sum += value;
+        self.count += 1.0;
+    }
+
+    pub fn merge(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.count += other.count;
+    }
+
+    /// Not a number, and so left out, when nothing was added.
+    pub fn value(self) -> f64 {
+        self.sum / self.count
+    }
+}
+
+/// Percent, 0 when the denominator is 0.
+pub fn percent(part: f64, whole: f64) -> f64 {
+    if whole == 0.0 { 0.0 } else { part / whole * 100.0 }
+}
+
+macro_rules! folds {
+    ($($field:ident: $fold:ty,)+) => {
+        /// Every fold there is, and the directory that their exports share.
+        #[derive(Debug, Default)]
+        pub struct Folds {
+            directory: Directory,
+            $($field: $fold,)+
+        }
+
+        impl Folds {
+            /// Every family, in the order of the folds.
+            pub fn families() -> impl Iterator<Item = Description> {
+                [$(<$fold>::FAMILIES),+].into_iter().flatten().copied()
+            }
+
+            pub fn absorb(&mut self, record: &Record<'_>) {
+                self.directory.absorb(record);
+                $(self.$field.absorb(record);)+
+            }
+
+            pub fn merge(&mut self, other: Self) {
+                self.directory.merge(other.directory);
+                $(self.$field.merge(other.$field);)+
+            }
+
+            /// All figures as of `at`.
+            pub fn export(&self, at: Moment) -> Samples {
+                let mut samples = Samples::default();
+                Self::families().for_each(|family| samples.declare(family));
+                let scope = Scope { at, directory: &self.directory };
+                $(self.$field.export(&scope, &mut samples);)+
+                samples
+            }
+        }
+    };
+}
+
+folds! {
+    counts: counts::Counts,
+    messages: messages::Messages,
+    feedback: feedback::FeedbackGiven,
+    models: models::Models,
+    agents: agents::Agents,
+    conversations: conversations::Conversations,
+    users: users::Users,
+    tokens: tokens::Tokens,
+    cost: cost::Cost,
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! What tests of folds share: feed records, read lines.
+
+    use super::{Directory, Fold, Moment, Record, Samples, Scope};
+
+    /// The lines that a fold exports for `records`, with `others` in the directory only. Absorbing all records in one
+    /// fold and merging two that had half of them must come to the same.
+    pub(crate) fn lines<F: Fold>(records: &[Record<'_>], others: &[Record<'_>], at: i64) -> Vec<String> {
+        let mut directory = Directory::default();
+        others.iter().chain(records).for_each(|record| directory.absorb(record));
+        let scope = Scope { at: Moment(at), directory: &directory };
+        let fold = |records: &[Record<'_>]| {
+            let mut fold = F::default();
+            records.iter().for_each(|record| fold.absorb(record));
+            fold
+        };
+        let render = |fold: &F| {
+            let mut samples = Samples::default();
+            fold.export(&scope, &mut samples);
+            samples.render()
+        };
+        let whole = render(&fold(records));
+        let (left, right) = records.split_at(records.len() / 2);
+        let mut merged = fold(left);
+        merged.merge(fold(right));
+        assert_eq!(render(&merged), whole, "merging is not the same as absorbing");
+        whole.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    }
+}

@@ -1,0 +1,177 @@
+//! Who uses which agent, over all time.
+//!
+//! Agents are kept by id; their labels are found when exporting. Two agents of one name are one label: counts add up,
+//! means are pooled, distinct users are united, the latest use is taken.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{Fold, Mean};
+use crate::exposition::family::{Description, Family};
+use crate::exposition::samples::Samples;
+use crate::librechat::record::id::Id;
+use crate::librechat::record::{Answerer, Message, Moment, Record};
+use crate::librechat::scope::Scope;
+
+static USAGE: Family<1> =
+    Family::gauge("librechat_agent_usage_count", ["agent"], "Number of messages by agent");
+static BY_DOMAIN: Family<2> = Family::gauge(
+    "librechat_agent_usage_by_email_domain_count",
+    ["agent", "email_domain"],
+    "Number of messages by agent and the user's email domain",
+);
+static UNIQUE_USERS: Family<1> = Family::gauge(
+    "librechat_agent_unique_users_count",
+    ["agent"],
+    "Number of different users who used the agent",
+);
+static LAST_USED: Family<1> = Family::gauge(
+    "librechat_agent_last_used_age_seconds",
+    ["agent"],
+    "Seconds since the newest message of the agent",
+);
+static MESSAGES_PER_USE: Family<1> = Family::gauge(
+    "librechat_agent_avg_messages_per_use",
+    ["agent"],
+    "Mean number of the agent's messages in the conversations that used it",
+);
+
+#[derive(Debug, Default)]
+pub struct Agents(BTreeMap<String, Usage>);
+
+#[derive(Debug, Default)]
+struct Usage {
+    by_user: HashMap<Option<Id>, u64>,
+    by_conversation: HashMap<Option<Box<str>>, u64>,
+    last: Option<Moment>,
+}
+
+impl Usage {
+    fn absorb(&mut self, message: &Message<'_>) {
+        *self.by_user.entry(message.user.clone()).or_default() += 1;
+        let conversation = message.conversation.as_deref().map(Into::into);
+        *self.by_conversation.entry(conversation).or_default() += 1;
+        self.last = self.last.max(message.created);
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (user, count) in other.by_user {
+            *self.by_user.entry(user).or_default() += count;
+        }
+        for (conversation, count) in other.by_conversation {
+            *self.by_conversation.entry(conversation).or_default() += count;
+        }
+        self.last = self.last.max(other.last);
+    }
+}
+
+impl Fold for Agents {
+    const FAMILIES: &'static [Description] = &[
+        USAGE.describe(),
+        BY_DOMAIN.describe(),
+        UNIQUE_USERS.describe(),
+        LAST_USED.describe(),
+        MESSAGES_PER_USE.describe(),
+    ];
+
+    fn absorb(&mut self, record: &Record<'_>) {
+        let Record::Message(message) = record else { return };
+        let Some(Answerer::Agent(id)) = message.answerer() else { return };
+        match self.0.get_mut(id) {
+            Some(usage) => usage.absorb(message),
+            None => self.0.entry(id.to_owned()).or_default().absorb(message),
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (id, usage) in other.0 {
+            self.0.entry(id).or_default().merge(usage);
+        }
+    }
+
+    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
+        let mut by_label: BTreeMap<&str, Vec<&Usage>> = BTreeMap::new();
+        for (id, usage) in &self.0 {
+            if let Some(label) = scope.existing_agent(id) {
+                by_label.entry(label).or_default().push(usage);
+            }
+        }
+        for (label, usages) in by_label {
+            export(label, &usages, scope, samples);
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn export(label: &str, usages: &[&Usage], scope: &Scope<'_>, samples: &mut Samples) {
+    let mut per_use = Mean::default();
+    let mut users = HashSet::new();
+    for usage in usages {
+        for (user, count) in &usage.by_user {
+            samples.push(&USAGE, [label], *count as f64);
+            samples.push(&BY_DOMAIN, [label, scope.domain(user.as_ref())], *count as f64);
+            users.extend(user);
+        }
+        usage.by_conversation.values().for_each(|count| per_use.add(*count as f64));
+    }
+    samples.push(&UNIQUE_USERS, [label], users.len() as f64);
+    samples.push(&MESSAGES_PER_USE, [label], per_use.value());
+    if let Some(last) = usages.iter().filter_map(|usage| usage.last).max() {
+        samples.push(&LAST_USED, [label], scope.at.seconds_since(last));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::librechat::fold::testing::lines;
+    use crate::librechat::record::{Agent, User};
+
+    fn message(model: &'static str, user: &str, conversation: &'static str, at: i64) -> Record<'static> {
+        Record::Message(Message {
+            model: Some(model.into()),
+            user: Some(Id::from(user)),
+            conversation: Some(conversation.into()),
+            created: Some(Moment(at)),
+            ..Message::default()
+        })
+    }
+
+    fn agent(id: &'static str, name: Option<&'static str>) -> Record<'static> {
+        Record::Agent(Agent { id: Some(id.into()), name: name.map(Into::into) })
+    }
+
+    #[test]
+    fn agents_of_one_name_are_pooled_and_agents_that_are_gone_are_left_out() {
+        let user = User { id: Some(Id::from("u1")), email: Some("u1@a.example".into()), ..User::default() };
+        let directory = [
+            agent("agent_1", Some("Helper | one")),
+            agent("agent_2", Some("Helper | one")),
+            agent("agent_3", None),
+            Record::User(user),
+        ];
+        let records = [
+            message("agent_1", "u1", "c1", 1_000),
+            message("agent_1", "u1", "c1", 2_000),
+            message("agent_2", "u2", "c1", 5_000),
+            message("agent_2", "u1", "c2", 4_000),
+            message("agent_3", "u2", "c3", 1_000),
+            message("agent_gone", "u1", "c4", 9_000),
+        ];
+        assert_eq!(
+            lines::<Agents>(&records, &directory, 10_000),
+            [
+                r#"librechat_agent_avg_messages_per_use{agent="Helper | one"} 1.3333333333333333"#,
+                r#"librechat_agent_avg_messages_per_use{agent="agent_3"} 1"#,
+                r#"librechat_agent_last_used_age_seconds{agent="Helper | one"} 5"#,
+                r#"librechat_agent_last_used_age_seconds{agent="agent_3"} 9"#,
+                r#"librechat_agent_unique_users_count{agent="Helper | one"} 2"#,
+                r#"librechat_agent_unique_users_count{agent="agent_3"} 1"#,
+                r#"librechat_agent_usage_by_email_domain_count{agent="Helper | one",email_domain="a.example"} 3"#,
+                r#"librechat_agent_usage_by_email_domain_count{agent="Helper | one",email_domain="unknown"} 1"#,
+                r#"librechat_agent_usage_by_email_domain_count{agent="agent_3",email_domain="unknown"} 1"#,
+                r#"librechat_agent_usage_count{agent="Helper | one"} 4"#,
+                r#"librechat_agent_usage_count{agent="agent_3"} 1"#,
+            ]
+        );
+    }
+}
