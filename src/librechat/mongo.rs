@@ -1,1 +1,157 @@
+//! LibreChat's database as a source: a guest that reads, and nothing else.
+//!
+//! Invariants: role `read` is enough; nothing is ever written; only projected fields are asked for, in small batches,
+//! with a bound on the server's time, from a secondary where the connection string does not say otherwise.
+//!
+//! The connection is made when it is first needed and kept; a server that cannot be reached is an error of that pass.
 
+pub mod error;
+pub mod uri;
+
+use std::time::Duration;
+
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria};
+use mongodb::{Client, Database};
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+
+use self::uri::Uri;
+use super::record::collection::Projected;
+use super::record::view::{Oddities, record};
+use super::record::{Collection, Record};
+use super::source::{Contents, Source, SourceError};
+
+/// How long a server may take to be found, and to connect to.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long a server may be silent in the middle of an answer before the pass is given up.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long the server may work on one query, all its batches together.
+const WORK: Duration = Duration::from_secs(300);
+const BATCH: u32 = 1_000;
+
+/// What is needed to read a LibreChat.
+#[derive(Debug)]
+pub struct Settings {
+    pub uri: Uri,
+    /// Overrides the database that the connection string names.
+    pub database: Option<String>,
+    /// The largest number of connections.
+    pub pool_size: u32,
+    /// Only documents with this `tenantId` are seen.
+    pub tenant: Option<String>,
+}
+
+impl Settings {
+    /// The database that is read: LibreChat's own default is `LibreChat`.
+    pub fn database_name(&self) -> &str {
+        self.database.as_deref().or(self.uri.database()).unwrap_or("LibreChat")
+    }
+}
+
+#[derive(Debug)]
+pub struct Mongo {
+    settings: Settings,
+    database: OnceCell<Database>,
+}
+
+impl Mongo {
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, database: OnceCell::new() }
+    }
+
+    /// The database, connecting first when that is still to be done. The driver itself connects lazily and again and
+    /// again; what can fail here is the look-up of a `mongodb+srv` name.
+    async fn database(&self) -> Result<&Database, SourceError> {
+        self.database
+            .get_or_try_init(|| async {
+                let mut options = ClientOptions::parse(self.settings.uri.expose()).await?;
+                options.app_name.get_or_insert_with(|| "librechat-exporter".into());
+                options.max_pool_size = Some(self.settings.pool_size);
+                options.server_selection_timeout.get_or_insert(CONNECT);
+                options.connect_timeout.get_or_insert(CONNECT);
+                options.selection_criteria.get_or_insert(SelectionCriteria::ReadPreference(
+                    ReadPreference::SecondaryPreferred { options: None },
+                ));
+                let client = Client::with_options(options)?;
+                Ok(client.database(self.settings.database_name()))
+            })
+            .await
+            .map_err(|error: mongodb::error::Error| self.explain(&error))
+    }
+
+    fn explain(&self, error: &mongodb::error::Error) -> SourceError {
+        error::explain(error, &self.settings.uri)
+    }
+
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = mongodb::error::Result<T>>,
+    ) -> Result<T, SourceError> {
+        match timeout(SILENCE, answer).await {
+            Ok(result) => result.map_err(|error| self.explain(&error)),
+            Err(_) => Err(SourceError { text: format!("MongoDB did not answer for {SILENCE:?}") }),
+        }
+    }
+
+    fn pipeline(&self, collection: Collection) -> Vec<Document> {
+        let tenant = self.settings.tenant.as_ref().map(|tenant| doc! { "$match": { "tenantId": tenant } });
+        tenant.into_iter().chain([doc! { "$project": projection(collection) }]).collect()
+    }
+}
+
+impl Source for Mongo {
+    async fn check(&self) -> Result<(), SourceError> {
+        let database = self.database().await?;
+        let ping = database.run_command(doc! { "ping": 1 });
+        match timeout(CONNECT * 2, ping).await {
+            Ok(answer) => answer.map(|_| ()).map_err(|error| self.explain(&error)),
+            Err(_) => Err(SourceError { text: "MongoDB does not answer".into() }),
+        }
+    }
+
+    async fn prepare(&self) -> Result<Contents, SourceError> {
+        let database = self.database().await?;
+        let names = self.in_time(database.list_collection_names().into_future()).await?;
+        let found = Collection::ALL.iter().any(|known| names.iter().any(|name| name == known.name()));
+        Ok(if found { Contents::LibreChat } else { Contents::Nothing })
+    }
+
+    async fn read(
+        &self,
+        collection: Collection,
+        mut visit: impl FnMut(Record<'_>, &Oddities) + Send,
+    ) -> Result<(), SourceError> {
+        let database = self.database().await?;
+        let documents = database.collection::<RawDocumentBuf>(collection.name());
+        let query = documents
+            .aggregate(self.pipeline(collection))
+            .batch_size(BATCH)
+            .max_time(WORK)
+            .with_type::<RawDocumentBuf>();
+        let mut cursor = self.in_time(query.into_future()).await?;
+        while self.in_time(cursor.advance()).await? {
+            let (record, oddities) = record(collection, cursor.current());
+            visit(record, &oddities);
+        }
+        Ok(())
+    }
+}
+
+/// An aggregation's projection, since that of `find` has no expressions before MongoDB 4.4 and in DocumentDB.
+fn projection(collection: Collection) -> Document {
+    let fields = collection.projection().iter().map(|projected| match projected {
+        Projected::Field(name) => ((*name).to_owned(), Bson::Int32(1)),
+        Projected::HasItems(name) => {
+            let value = format!("${name}");
+            let there = doc! { "$ne": [{ "$type": &value }, "missing"] };
+            let items = doc! { "$gt": [{ "$size": &value }, 0] };
+            ((*name).to_owned(), doc! { "$cond": [{ "$isArray": &value }, items, there] }.into())
+        }
+        // In BSON's order both missing and null come before, or are, null.
+        Projected::IsNotNull(name) => {
+            ((*name).to_owned(), doc! { "$gt": [format!("${name}"), Bson::Null] }.into())
+        }
+    });
+    [("_id".to_owned(), Bson::Int32(1))].into_iter().chain(fields).collect()
+}

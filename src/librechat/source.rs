@@ -12,7 +12,7 @@ pub trait Source: Send + Sync + 'static {
 
     /// Makes the source ready for one pass: connects if that is still to be done, and looks whether there is anything
     /// of LibreChat in it.
-    fn prepare(&mut self) -> impl Future<Output = Result<Contents, SourceError>> + Send;
+    fn prepare(&self) -> impl Future<Output = Result<Contents, SourceError>> + Send;
 
     /// Calls `visit` with every record of `collection`.
     fn read(

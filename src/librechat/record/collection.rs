@@ -75,29 +75,51 @@ impl Collection {
         }
     }
 
-    /// The fields that are asked for; `_id` always comes along. Whatever is not listed never leaves the database.
-    pub const fn projection(self) -> &'static [&'static str] {
+    /// What is asked for of each document, besides `_id`. Whatever is not listed never leaves the database.
+    pub const fn projection(self) -> &'static [Projected] {
         match self {
             Self::Messages => &[
-                "conversationId",
-                "user",
-                "model",
-                "createdAt",
-                "tokenCount",
-                "error",
-                "unfinished",
-                "attachments.type",
-                "plugin.latest",
-                "feedback.rating",
-                "feedback.tag",
+                Projected::Field("conversationId"),
+                Projected::Field("user"),
+                Projected::Field("model"),
+                Projected::Field("createdAt"),
+                Projected::Field("tokenCount"),
+                Projected::Field("error"),
+                Projected::Field("unfinished"),
+                Projected::Field("feedback.rating"),
+                Projected::Field("feedback.tag"),
+                Projected::HasItems("attachments"),
+                Projected::IsNotNull("plugin"),
             ],
-            Self::Transactions => {
-                &["user", "conversationId", "model", "tokenType", "rawAmount", "rate", "tokenValue"]
-            }
-            Self::Users => &["email", "provider", "role", "emailVerified"],
-            Self::Agents => &["id", "name"],
-            Self::Conversations => &["conversationId", "agent_id"],
+            Self::Transactions => &[
+                Projected::Field("user"),
+                Projected::Field("conversationId"),
+                Projected::Field("model"),
+                Projected::Field("tokenType"),
+                Projected::Field("rawAmount"),
+                Projected::Field("rate"),
+                Projected::Field("tokenValue"),
+            ],
+            Self::Users => &[
+                Projected::Field("email"),
+                Projected::Field("provider"),
+                Projected::Field("role"),
+                Projected::Field("emailVerified"),
+            ],
+            Self::Agents => &[Projected::Field("id"), Projected::Field("name")],
+            Self::Conversations => &[Projected::Field("conversationId"), Projected::Field("agent_id")],
             _ => &[],
         }
     }
+}
+
+/// A field as the server sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Projected {
+    /// Its value.
+    Field(&'static str),
+    /// Only whether it is there and is not an empty array: attachments hold tool outputs.
+    HasItems(&'static str),
+    /// Only whether it is there and not null.
+    IsNotNull(&'static str),
 }

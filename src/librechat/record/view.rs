@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use mongodb::bson::{RawArray, RawBsonRef, RawDocument};
+use mongodb::bson::{RawBsonRef, RawDocument};
 
 use super::id::Id;
 use super::{Agent, Collection, Conversation, Feedback, Message, Moment, Rating, Record, Transaction, User};
@@ -52,8 +52,8 @@ impl Fields {
             "tokenCount" => message.token_count = fields.number("tokenCount", value),
             "error" => message.error = fields.flag("error", value),
             "unfinished" => message.unfinished = fields.flag("unfinished", value),
-            "attachments" => message.has_attachments = has_items(value),
-            "plugin" => message.has_plugin = !matches!(value, RawBsonRef::Null | RawBsonRef::Undefined),
+            "attachments" => message.has_attachments = fields.flag("attachments", value),
+            "plugin" => message.has_plugin = fields.flag("plugin", value),
             "feedback" => message.feedback = fields.feedback(value),
             _ => {}
         });
@@ -206,19 +206,6 @@ impl Fields {
     }
 }
 
-/// Present and not an empty array: a single attachment that is not in an array counts too.
-fn has_items(value: RawBsonRef<'_>) -> bool {
-    match value {
-        RawBsonRef::Array(items) => !is_empty(items),
-        RawBsonRef::Null | RawBsonRef::Undefined => false,
-        _ => true,
-    }
-}
-
-fn is_empty(items: &RawArray) -> bool {
-    items.into_iter().next().is_none()
-}
-
 #[cfg(test)]
 mod tests {
     use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
@@ -235,7 +222,7 @@ mod tests {
         let document = raw(doc! {
             "_id": ObjectId::new(), "conversationId": "c", "user": "69629fc78b4c51a245000005", "model": "agent_x",
             "createdAt": DateTime::from_millis(5), "tokenCount": 7_i64, "error": true, "unfinished": false,
-            "attachments": [{}], "plugin": {}, "feedback": { "rating": "thumbsDown", "tag": { "key": "bad_style" } },
+            "attachments": true, "plugin": true, "feedback": { "rating": "thumbsDown", "tag": { "key": "bad_style" } },
         });
         let (Record::Message(message), oddities) = record(Collection::Messages, &document) else { panic!() };
         assert!(oddities.fields().is_empty());
@@ -267,9 +254,9 @@ mod tests {
             assert_eq!(oddities.fields(), ["model", "tokenCount"], "{value:?}");
             assert!(message.error && message.model.is_none());
         }
-        let document = raw(doc! { "model": null, "tokenCount": null, "feedback": null, "attachments": null });
+        let document = raw(doc! { "model": null, "tokenCount": null, "feedback": null, "error": null });
         let (Record::Message(message), oddities) = record(Collection::Messages, &document) else { panic!() };
-        assert!(oddities.fields().is_empty() && !message.has_attachments);
+        assert!(oddities.fields().is_empty() && !message.error);
     }
 
     #[test]
