@@ -10,6 +10,7 @@
 pub mod body;
 pub mod classic;
 pub mod family;
+pub mod optional;
 pub mod samples;
 
 use std::fmt;

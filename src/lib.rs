@@ -7,3 +7,4 @@ pub mod exposition;
 
 pub mod auth;
 pub mod librechat;
+pub mod telemetry;

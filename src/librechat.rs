@@ -13,3 +13,4 @@ pub mod mongo;
 pub mod record;
 pub mod scope;
 pub mod source;
+pub mod status;

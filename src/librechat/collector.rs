@@ -1,1 +1,151 @@
+//! The loop: read, fold, publish; again after each interval, sooner after a failure.
+//!
+//! Invariants: one task publishes; a pass that fails publishes nothing and leaves the last snapshot as it is; a failure
+//! is logged when it begins, when it changes and when it ends, not at each attempt.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::fold::Folds;
+use super::record::{Collection, Moment};
+use super::source::{Contents, Source, SourceError};
+use super::status::{Reach, Status, Tally};
+use crate::exposition::{Exposition, Snapshot};
+
+/// How often the source is asked whether it still answers, for `/health`.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// After a failure the next attempt comes after a second, then two, four …, up to the interval.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// Folds a source again and again.
+#[derive(Debug)]
+pub struct Collector<S> {
+    source: Arc<S>,
+    exposition: Arc<Exposition>,
+    status: Arc<Status>,
+    interval: Duration,
+    clock: fn() -> SystemTime,
+}
+
+impl<S: Source> Collector<S> {
+    pub fn new(
+        source: Arc<S>,
+        exposition: Arc<Exposition>,
+        status: Arc<Status>,
+        interval: Duration,
+        clock: fn() -> SystemTime,
+    ) -> Self {
+        Self { source, exposition, status, interval, clock }
+    }
+
+    /// Runs until it is dropped.
+    pub async fn run(self) {
+        let checks = check_again_and_again(&*self.source, &self.status);
+        tokio::join!(checks, self.refresh_again_and_again());
+    }
+
+    async fn refresh_again_and_again(&self) {
+        let mut trouble: Option<SourceError> = None;
+        let mut contents = Contents::LibreChat;
+        let mut retry = FIRST_RETRY;
+        loop {
+            let started = Instant::now();
+            let pause = match self.refresh(started).await {
+                Ok(found) => {
+                    if trouble.take().is_some() {
+                        info!("{} is read again", S::NAME);
+                    }
+                    report_contents(&mut contents, found);
+                    retry = FIRST_RETRY;
+                    self.interval.saturating_sub(started.elapsed())
+                }
+                Err(error) => {
+                    self.status.failed(started.elapsed());
+                    if trouble.as_ref() != Some(&error) {
+                        warn!("the refresh failed, and is tried again: {error}");
+                        trouble = Some(error);
+                    }
+                    let pause = retry.min(self.interval);
+                    retry = (retry * 2).min(self.interval.max(FIRST_RETRY));
+                    pause
+                }
+            };
+            sleep(pause).await;
+        }
+    }
+
+    async fn refresh(&self, started: Instant) -> Result<Contents, SourceError> {
+        let at = (self.clock)();
+        let contents = self.source.prepare().await?;
+        let folds = fold(&*self.source, &self.status).await?;
+        // Rendering and compressing take milliseconds of CPU: not on a thread that serves.
+        let rendered =
+            tokio::task::spawn_blocking(move || Snapshot::render(folds.export(moment(at)), at, started));
+        let snapshot =
+            rendered.await.map_err(|_| SourceError { text: "the figures could not be rendered".into() })?;
+        self.exposition.publish(snapshot);
+        self.status.succeeded(at, started.elapsed());
+        Ok(contents)
+    }
+}
+
+/// Reads everything once.
+///
+/// # Errors
+/// The first that the source has; nothing of the pass is kept.
+pub async fn fold<S: Source>(source: &S, status: &Status) -> Result<Folds, SourceError> {
+    let mut folds = Folds::default();
+    for collection in Collection::ALL {
+        let mut tally = Tally::default();
+        let pass = source.read(*collection, |record, oddities| {
+            tally.add(oddities);
+            folds.absorb(&record);
+        });
+        pass.await?;
+        status.tally(*collection, tally);
+    }
+    Ok(folds)
+}
+
+/// An instant as LibreChat's documents have it.
+pub fn moment(at: SystemTime) -> Moment {
+    let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    Moment(match at.duration_since(UNIX_EPOCH) {
+        Ok(since) => millis(since),
+        Err(before) => -millis(before.duration()),
+    })
+}
+
+fn report_contents(before: &mut Contents, now: Contents) {
+    if *before != now {
+        match now {
+            Contents::Nothing => warn!(
+                "no LibreChat collections found in the database: a new LibreChat is empty too, but check the name in \
+                 MONGO_URI or MONGO_DATABASE"
+            ),
+            Contents::LibreChat => info!("found LibreChat's collections"),
+        }
+        *before = now;
+    }
+}
+
+async fn check_again_and_again<S: Source>(source: &S, status: &Status) {
+    loop {
+        let reach = match source.check().await {
+            Ok(()) => Reach::Connected,
+            Err(_) => Reach::Disconnected,
+        };
+        if status.reach() != reach {
+            match reach {
+                Reach::Connected => info!("{} answers", S::NAME),
+                _ => warn!("{} does not answer", S::NAME),
+            }
+            status.set_reach(reach);
+        }
+        sleep(CHECK_INTERVAL).await;
+    }
+}

@@ -101,6 +101,8 @@ impl Mongo {
 }
 
 impl Source for Mongo {
+    const NAME: &'static str = "MongoDB";
+
     async fn check(&self) -> Result<(), SourceError> {
         let database = self.database().await?;
         let ping = database.run_command(doc! { "ping": 1 });

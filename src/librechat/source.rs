@@ -7,6 +7,9 @@ use super::record::{Collection, Record};
 ///
 /// Errors are those of the source as a whole; an odd document is not an error.
 pub trait Source: Send + Sync + 'static {
+    /// What it is called in logs.
+    const NAME: &'static str;
+
     /// Whether the source answers at all.
     fn check(&self) -> impl Future<Output = Result<(), SourceError>> + Send;
 

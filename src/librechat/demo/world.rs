@@ -1,0 +1,254 @@
+//! What happens in the demo, second by second.
+//!
+//! Each second draws from a generator of its own, seeded by the world's seed and the second: how the time is cut into
+//! calls cannot change what happens in it.
+
+use std::collections::VecDeque;
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::seq::IndexedRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+
+use super::cast::{AGENTS, BAD_TAGS, DOMAINS, GOOD_TAGS, MODELS, Model, PROVIDERS};
+use crate::librechat::record::id::Id;
+use crate::librechat::record::{
+    Agent, Collection, Conversation, Feedback, Message, Moment, Rating, Record, Transaction, User,
+};
+
+const SECOND: i64 = 1_000;
+const DAY: i64 = 86_400 * SECOND;
+const USERS: u32 = 40;
+
+/// What lies behind when the demo starts, and how far apart its turns are.
+const HISTORY: i64 = 35 * DAY;
+const HISTORY_STEP: i64 = 600 * SECOND;
+
+/// The largest number of messages kept; the oldest go.
+const MAX_MESSAGES: usize = 100_000;
+
+/// Collections of which the demo only has a number.
+const FURNITURE: &[(Collection, usize)] = &[
+    (Collection::Actions, 3),
+    (Collection::Assistants, 2),
+    (Collection::Balances, USERS as usize),
+    (Collection::Banners, 1),
+    (Collection::ConversationTags, 12),
+    (Collection::Files, 57),
+    (Collection::Keys, 4),
+    (Collection::PluginAuths, 2),
+    (Collection::Presets, 9),
+    (Collection::PromptGroups, 6),
+    (Collection::Prompts, 11),
+    (Collection::Sessions, 31),
+    (Collection::SharedLinks, 5),
+    (Collection::Tokens, 3),
+    (Collection::ToolCalls, 8),
+];
+
+type Dice = Xoshiro256PlusPlus;
+
+/// Everything there is at one instant.
+#[derive(Debug)]
+pub struct World {
+    seed: u64,
+    now: Moment,
+    users: Vec<User<'static>>,
+    conversations: Vec<Conversation<'static>>,
+    messages: VecDeque<Message<'static>>,
+    transactions: VecDeque<Transaction<'static>>,
+}
+
+impl World {
+    /// A world that has lived for [`HISTORY`] when it is `now`.
+    pub fn new(seed: u64, now: Moment) -> Self {
+        let now = Moment(now.0 / SECOND * SECOND);
+        let mut world = Self {
+            seed,
+            now: Moment(now.0 - HISTORY),
+            users: users(&mut Dice::seed_from_u64(seed)),
+            conversations: Vec::new(),
+            messages: VecDeque::new(),
+            transactions: VecDeque::new(),
+        };
+        while world.now < now {
+            world.step(HISTORY_STEP, 0.7);
+        }
+        world
+    }
+
+    /// Lives on until `now`, about two turns in five seconds.
+    pub fn live_until(&mut self, now: Moment) {
+        while self.now.0 + SECOND <= now.0 {
+            self.step(SECOND, 0.4);
+        }
+    }
+
+    fn step(&mut self, length: i64, likelihood: f64) {
+        self.now = Moment(self.now.0 + length);
+        let mut dice = Dice::seed_from_u64(self.seed ^ self.now.0.cast_unsigned());
+        if dice.random_bool(likelihood) {
+            self.turn(&mut dice);
+        }
+        while self.messages.len() > MAX_MESSAGES {
+            self.messages.pop_front();
+            self.transactions.pop_front();
+        }
+    }
+
+    /// A user asks, somebody answers, the ledger has two rows more.
+    fn turn(&mut self, dice: &mut Dice) {
+        // The lower of two draws: some users talk more than others.
+        let user = dice.random_range(0..USERS).min(dice.random_range(0..USERS));
+        let (conversation, agent) = self.conversation(user, dice);
+        let Some(model) = MODELS.choose(dice) else { return };
+        let (prompt, completion) = (dice.random_range(200..6_000_u32), dice.random_range(20..1_200_u32));
+        let base = Message {
+            conversation: Some(conversation.clone().into()),
+            user: Some(user_id(user)),
+            created: Some(self.now),
+            ..Message::default()
+        };
+        let failed = dice.random_bool(0.02);
+        let answer = Message {
+            created: Some(Moment(self.now.0 + i64::from(completion) * 10 + 400)),
+            model: Some(agent.unwrap_or(model.name).into()),
+            token_count: Some(f64::from(completion)),
+            error: failed,
+            unfinished: !failed && dice.random_bool(0.01),
+            has_attachments: dice.random_bool(0.05),
+            feedback: feedback(failed, dice),
+            ..base.clone()
+        };
+        let question = Message { token_count: Some(f64::from(prompt / 8)), ..base };
+        self.messages.extend([question, answer]);
+        if !failed {
+            self.transactions.push_back(row(user, &conversation, model, "prompt", prompt));
+            self.transactions.push_back(row(user, &conversation, model, "completion", completion));
+        }
+    }
+
+    /// One of the user's recent conversations, or a new one.
+    fn conversation(&mut self, user: u32, dice: &mut Dice) -> (String, Option<&'static str>) {
+        let prefix = format!("demo-{user:02}-");
+        let mut recent = self.conversations.iter().rev().take(200);
+        let known = recent.find(|known| known.id.as_deref().is_some_and(|id| id.starts_with(&prefix)));
+        if let Some((id, agent)) = known
+            .filter(|_| dice.random_bool(0.75))
+            .and_then(|known| Some((known.id.as_deref()?.to_owned(), known.agent.as_deref())))
+        {
+            let agent = AGENTS.iter().map(|(id, _)| *id).find(|known| Some(*known) == agent);
+            return (id, agent);
+        }
+        let id = format!("{prefix}{}", self.conversations.len());
+        let agent = AGENTS.choose(dice).filter(|_| dice.random_bool(0.3)).map(|(id, _)| *id);
+        self.conversations.push(Conversation { id: Some(id.clone().into()), agent: agent.map(Into::into) });
+        (id, agent)
+    }
+
+    /// Lends every record of `collection`.
+    pub fn records(&self, collection: Collection, mut visit: impl FnMut(Record<'_>)) {
+        match collection {
+            Collection::Messages => self.messages.iter().cloned().map(Record::Message).for_each(visit),
+            Collection::Transactions => {
+                self.transactions.iter().cloned().map(Record::Transaction).for_each(visit);
+            }
+            Collection::Users => self.users.iter().cloned().map(Record::User).for_each(visit),
+            Collection::Conversations => {
+                self.conversations.iter().cloned().map(Record::Conversation).for_each(visit);
+            }
+            Collection::Agents => {
+                for (id, name) in AGENTS {
+                    visit(Record::Agent(Agent { id: Some((*id).into()), name: Some((*name).into()) }));
+                }
+            }
+            other => {
+                let number =
+                    FURNITURE.iter().find(|(known, _)| *known == other).map_or(0, |(_, number)| *number);
+                (0..number).for_each(|_| visit(Record::Document(other)));
+            }
+        }
+    }
+}
+
+fn user_id(user: u32) -> Id {
+    Id::from(format!("{user:024x}").as_str())
+}
+
+fn users(dice: &mut Dice) -> Vec<User<'static>> {
+    (0..USERS)
+        .map(|number| {
+            let domain = DOMAINS.choose(dice).copied().unwrap_or_default();
+            User {
+                id: Some(user_id(number)),
+                email: Some(format!("user{number}@{domain}").into()),
+                provider: PROVIDERS.choose(dice).map(|provider| (*provider).into()),
+                role: Some(if number == 0 { "ADMIN" } else { "USER" }.into()),
+                email_verified: dice.random_bool(0.9),
+            }
+        })
+        .collect()
+}
+
+fn row(
+    user: u32,
+    conversation: &str,
+    model: &Model,
+    kind: &'static str,
+    tokens: u32,
+) -> Transaction<'static> {
+    let rate = if kind == "prompt" { model.prompt_rate } else { model.completion_rate };
+    Transaction {
+        user: Some(user_id(user)),
+        conversation: Some(conversation.to_owned().into()),
+        model: Some(model.name.into()),
+        token_type: Some(kind.into()),
+        raw_amount: Some(-f64::from(tokens)),
+        rate: Some(rate),
+        token_value: Some(-f64::from(tokens) * rate),
+    }
+}
+
+/// Few answers are rated, and a failed one rarely well.
+fn feedback(failed: bool, dice: &mut Dice) -> Option<Feedback<'static>> {
+    if !dice.random_bool(0.06) {
+        return None;
+    }
+    let (rating, tags) = if failed || dice.random_bool(0.25) {
+        (Rating::ThumbsDown, BAD_TAGS)
+    } else {
+        (Rating::ThumbsUp, GOOD_TAGS)
+    };
+    let tag = tags.choose(dice).filter(|_| dice.random_bool(0.6));
+    Some(Feedback { rating, tag: tag.map(|tag| (*tag).into()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fingerprint(world: &World) -> String {
+        format!("{world:?}")
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_world_however_the_time_is_cut() {
+        let start = Moment(1_795_247_940_000);
+        let end = Moment(start.0 + 600 * SECOND);
+        let mut whole = World::new(7, start);
+        whole.live_until(end);
+        let mut cut = World::new(7, start);
+        (0..=600_000).step_by(7_300).for_each(|step| cut.live_until(Moment(start.0 + step)));
+        cut.live_until(end);
+        assert!(fingerprint(&whole) == fingerprint(&cut));
+        assert!(fingerprint(&whole) != fingerprint(&World::new(8, start)));
+        assert!(whole.messages.len() > World::new(7, start).messages.len() + 200, "it does not live");
+    }
+
+    #[test]
+    fn the_number_of_messages_is_bounded() {
+        let start = Moment(1_795_247_940_000);
+        let mut world = World::new(7, start);
+        world.live_until(Moment(start.0 + 3 * DAY));
+        assert_eq!(world.messages.len(), MAX_MESSAGES);
+    }
+}

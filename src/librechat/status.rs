@@ -1,0 +1,196 @@
+//! How the collection stands: for probes, and as metrics of its own.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::{Duration, SystemTime};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use super::record::Collection;
+use super::record::view::Oddities;
+use crate::exposition::optional::OptionalGauge;
+
+/// Whether the source answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Reach {
+    /// Not known yet.
+    Connecting = 0,
+    Connected = 1,
+    Disconnected = 2,
+}
+
+impl Reach {
+    /// The word in the body of `/health`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DocumentLabels {
+    collection: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ModeLabel {
+    mode: &'static str,
+}
+
+/// The Node exporter has a group for each of its tiers; we have one tier.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GroupLabel {
+    metric_group: &'static str,
+}
+
+const ALL: GroupLabel = GroupLabel { metric_group: "all" };
+
+/// The state of the collection, written by the collector, read by everyone.
+#[derive(Debug)]
+pub struct Status {
+    reach: AtomicU8,
+    folded: AtomicBool,
+    up: Gauge,
+    connected: Gauge,
+    snapshot: OptionalGauge,
+    duration: Histogram,
+    refreshes: Family<ResultLabel, Counter>,
+    read: Family<DocumentLabels, Counter>,
+    skipped: Family<DocumentLabels, Counter>,
+    last_duration: Family<GroupLabel, OptionalGauge>,
+    errors: Family<GroupLabel, Counter>,
+    last_success: Family<GroupLabel, OptionalGauge>,
+}
+
+impl Status {
+    /// Registers `librechat_up` at the root of `registry`, everything else below `librechat_exporter`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let status = Self {
+            reach: AtomicU8::new(Reach::Connecting as u8),
+            folded: AtomicBool::new(false),
+            up: Gauge::default(),
+            connected: Gauge::default(),
+            snapshot: OptionalGauge::default(),
+            duration: Histogram::new(exponential_buckets(0.005, 2.0, 16)),
+            refreshes: Family::default(),
+            read: Family::default(),
+            skipped: Family::default(),
+            last_duration: Family::default(),
+            errors: Family::default(),
+            last_success: Family::default(),
+        };
+        for result in ["ok", "failed"] {
+            let _ = status.refreshes.get_or_create(&ResultLabel { result });
+        }
+        let _ = status.errors.get_or_create(&ALL);
+        status.describe(registry);
+        status
+    }
+
+    fn describe(&self, registry: &mut Registry) {
+        registry.register("librechat_up", "Whether the last refresh succeeded", self.up.clone());
+        let own = registry.sub_registry_with_prefix("librechat_exporter");
+        own.register("mongo_connected", "Whether MongoDB answers", self.connected.clone());
+        let help = "The instant that the LibreChat figures are of; they are read on a clock of their own, not on scrape";
+        own.register_with_unit("snapshot_timestamp", help, Unit::Seconds, self.snapshot.clone());
+        own.register_with_unit("refresh_duration", "Time of a refresh", Unit::Seconds, self.duration.clone());
+        own.register("refreshes", "Refreshes by result", self.refreshes.clone());
+        own.register("documents_read", "Documents read, each time one is read", self.read.clone());
+        let help = "Documents read that had a field of an odd type and are left out of the figures that it feeds, \
+                    by that field";
+        own.register("documents_skipped", help, self.skipped.clone());
+        let mode = Family::<ModeLabel, Gauge>::default();
+        mode.get_or_create(&ModeLabel { mode: "full" }).set(1);
+        own.register("sync_mode", "How changes are found: full reads everything at each refresh", mode);
+        let help = "Duration of the last refresh (a name of the Node exporter)";
+        own.register_with_unit("scrape_duration", help, Unit::Seconds, self.last_duration.clone());
+        own.register(
+            "scrape_errors",
+            "Refreshes that failed (a name of the Node exporter)",
+            self.errors.clone(),
+        );
+        let help = "When the last refresh succeeded, in seconds since 1970 (a name of the Node exporter)";
+        own.register("last_successful_scrape_timestamp", help, self.last_success.clone());
+    }
+
+    pub fn reach(&self) -> Reach {
+        match self.reach.load(Ordering::Relaxed) {
+            1 => Reach::Connected,
+            2 => Reach::Disconnected,
+            _ => Reach::Connecting,
+        }
+    }
+
+    /// Whether there is anything to serve: the first fold is done.
+    pub fn is_folded(&self) -> bool {
+        self.folded.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_reach(&self, reach: Reach) {
+        self.reach.store(reach as u8, Ordering::Relaxed);
+        self.connected.set(i64::from(reach == Reach::Connected));
+    }
+
+    pub(super) fn succeeded(&self, at: SystemTime, took: Duration) {
+        let seconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        self.folded.store(true, Ordering::Relaxed);
+        self.up.set(1);
+        self.snapshot.set(seconds);
+        self.last_success.get_or_create(&ALL).set(seconds);
+        self.refreshes.get_or_create(&ResultLabel { result: "ok" }).inc();
+        self.finished(took);
+    }
+
+    pub(super) fn failed(&self, took: Duration) {
+        self.up.set(0);
+        self.errors.get_or_create(&ALL).inc();
+        self.refreshes.get_or_create(&ResultLabel { result: "failed" }).inc();
+        self.finished(took);
+    }
+
+    fn finished(&self, took: Duration) {
+        self.duration.observe(took.as_secs_f64());
+        self.last_duration.get_or_create(&ALL).set(took.as_secs_f64());
+    }
+
+    pub(super) fn tally(&self, collection: Collection, tally: Tally) {
+        let labels = |reason| DocumentLabels { collection: collection.name(), reason };
+        self.read.get_or_create(&labels("full")).inc_by(tally.read);
+        for (field, count) in tally.odd {
+            self.skipped.get_or_create(&labels(field)).inc_by(count);
+        }
+    }
+}
+
+/// What was read of one collection: counted here first, so that no document costs a look-up of a label.
+#[derive(Debug, Default)]
+pub struct Tally {
+    read: u64,
+    odd: Vec<(&'static str, u64)>,
+}
+
+impl Tally {
+    pub fn add(&mut self, oddities: &Oddities) {
+        self.read += 1;
+        for field in oddities.fields() {
+            match self.odd.iter_mut().find(|(known, _)| known == field) {
+                Some((_, count)) => *count += 1,
+                None => self.odd.push((field, 1)),
+            }
+        }
+    }
+}
