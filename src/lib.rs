@@ -2,4 +2,7 @@
 
 pub mod secret;
 
+pub mod reload;
+
 pub mod auth;
+pub mod tls;
