@@ -57,12 +57,8 @@ impl Reloader {
     }
 
     /// Checks every 5 s, and at once when notified: on SIGHUP. Never ends by itself.
-    pub async fn run(self, hangup: Arc<Notify>) {
-        self.run_every(CHECK_INTERVAL, hangup).await;
-    }
-
-    async fn run_every(mut self, period: Duration, hangup: Arc<Notify>) {
-        let mut ticks = interval_at(Instant::now() + period, period);
+    pub async fn run(mut self, hangup: Arc<Notify>) {
+        let mut ticks = interval_at(Instant::now() + CHECK_INTERVAL, CHECK_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {

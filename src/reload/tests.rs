@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::Mutex;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -130,47 +129,51 @@ fn sees_a_symlink_swap_and_a_rewrite_of_the_same_length_and_time() {
     assert_eq!(fixture.check(), ("odd-token".into(), 2, 0));
 }
 
-#[tokio::test]
-async fn checks_at_once_when_notified_and_goes_on_after_it() {
-    let (sender, mut applied) = mpsc::unbounded_channel();
-    let source = Arc::new(Mutex::new(Secret::new("zero")));
-    let reading = Arc::clone(&source);
-    let watch = Watch::new(
-        "TOKEN_FILE",
-        &Secret::new("zero"),
-        move || Ok::<_, String>(reading.lock().unwrap().clone()),
-        move |secret| sender.send(secret.expose().to_owned()),
-    );
-    let reloader = Reloader::new(vec![watch], Reloads::register(&mut Registry::default()));
-    let hangup = Arc::new(Notify::new());
-    let running = tokio::spawn(reloader.run_every(Duration::from_secs(3600), Arc::clone(&hangup)));
-
-    for text in ["one", "two"] {
-        *source.lock().unwrap() = Secret::new(text);
-        hangup.notify_one();
-        let received = tokio::time::timeout(Duration::from_secs(10), applied.recv()).await;
-        assert_eq!(received.unwrap().unwrap(), text);
-    }
-    running.abort();
-}
-
-#[tokio::test]
-async fn checks_by_itself_after_each_period() {
-    let (sender, mut applied) = mpsc::unbounded_channel();
+/// A running reloader whose file reads differently each time; gives what was applied.
+fn run(hangup: &Arc<Notify>) -> mpsc::UnboundedReceiver<String> {
+    let (sender, applied) = mpsc::unbounded_channel();
     let mut reads = 0;
     let read = move || {
         reads += 1;
-        Ok::<_, String>(Secret::new(format!("{reads}")))
+        Ok::<_, String>(Secret::new(format!("read {reads}")))
     };
-    let watch = Watch::new("TOKEN_FILE", &Secret::new("0"), read, move |secret| {
-        sender.send(secret.expose().to_owned())
-    });
+    let apply = move |secret: Secret| sender.send(secret.expose().to_owned());
+    let watch = Watch::new("TOKEN_FILE", &Secret::new("read 0"), read, apply);
     let reloader = Reloader::new(vec![watch], Reloads::register(&mut Registry::default()));
-    let running = tokio::spawn(reloader.run_every(Duration::from_millis(1), Arc::new(Notify::new())));
+    tokio::spawn(reloader.run(Arc::clone(hangup)));
+    applied
+}
 
-    for text in ["1", "2", "3"] {
-        let received = tokio::time::timeout(Duration::from_secs(10), applied.recv()).await;
-        assert_eq!(received.unwrap().unwrap(), text);
+#[tokio::test(start_paused = true)]
+async fn checks_every_five_seconds() {
+    let start = Instant::now();
+    let mut applied = run(&Arc::new(Notify::new()));
+    for (text, seconds) in [("read 1", 5), ("read 2", 10), ("read 3", 15)] {
+        assert_eq!(applied.recv().await.unwrap(), text);
+        assert_eq!(start.elapsed().as_secs(), seconds);
     }
-    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_at_once_when_notified() {
+    let start = Instant::now();
+    let hangup = Arc::new(Notify::new());
+    let mut applied = run(&hangup);
+    for text in ["read 1", "read 2"] {
+        hangup.notify_one();
+        assert_eq!(applied.recv().await.unwrap(), text);
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_panics_ends_the_loop_and_nothing_else() {
+    let watch = Watch::new(
+        "TOKEN_FILE",
+        &Secret::new("a"),
+        || Ok::<_, String>(Secret::new("b")),
+        |_| -> Result<(), String> { panic!("a defect") },
+    );
+    let reloader = Reloader::new(vec![watch], Reloads::register(&mut Registry::default()));
+    tokio::spawn(reloader.run(Arc::new(Notify::new()))).await.unwrap();
 }

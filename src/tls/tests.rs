@@ -8,6 +8,8 @@ use rcgen::{
     CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256, date_time_ymd,
 };
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
 use x509_cert::der::asn1::OctetStringRef;
 use x509_cert::der::{Decode, Reader, SliceReader};
 
@@ -209,4 +211,23 @@ fn the_digest_of_the_files_tells_a_change_of_any_and_debug_shows_none() {
         fs::write(path, text).unwrap();
     }
     assert!(!format!("{before:?}").contains("key-canary"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_drips_its_handshake_is_cut_at_the_deadline() {
+    let key = KeyPair::generate().unwrap();
+    let acceptor = Folder::new(&certificate(&key, 2040), &key.serialize_pem(), None).load().unwrap();
+    let (mut client, server) = tokio::io::duplex(64);
+    let dripping = tokio::spawn(async move {
+        // The head of a record that announces 255 bytes, then one of them each second.
+        client.write_all(&[22, 3, 1, 0, 255, 1, 0, 0, 251]).await.unwrap();
+        while client.write_all(&[3]).await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
+    let start = Instant::now();
+    let error = acceptor.accept(server).await.err().unwrap();
+    assert!(matches!(error, HandshakeError::TimedOut), "{error}");
+    assert_eq!(start.elapsed(), HANDSHAKE_TIMEOUT);
+    dripping.await.unwrap();
 }
