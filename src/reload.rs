@@ -72,8 +72,9 @@ impl Reloader {
             });
             self = match checked.await {
                 Ok(reloader) => reloader,
-                Err(error) => {
-                    error!(%error, "files are no longer watched; restart to apply changes");
+                // A defect, or the runtime is shutting down. The message of a panic is not logged: it might quote a value.
+                Err(_) => {
+                    error!("files are no longer watched; restart to apply changes");
                     return;
                 }
             };
