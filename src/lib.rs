@@ -1,10 +1,14 @@
 //! LibreChat's usage, cost, quality and health as Prometheus metrics, behind a guarded `/metrics`.
+//!
+//! Modules in reading order; imports only go up this list. `docs/ARCHITECTURE.md` has the picture.
 
 pub mod secret;
 pub mod vars;
 
 pub mod exposition;
+pub mod reload;
 
 pub mod auth;
 pub mod librechat;
 pub mod telemetry;
+pub mod tls;

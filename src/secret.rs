@@ -3,6 +3,8 @@
 //! Invariants: no `Display`, no `Serialize`, a `Debug` that says `[redacted]`; comparison takes the same time whatever
 //! differs, the length included, because digests are compared instead of texts.
 
+pub mod file;
+
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -43,6 +45,13 @@ pub struct Fingerprint([u8; 32]);
 impl Fingerprint {
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// The fingerprint of several texts in this order; where one ends and the next begins counts.
+    pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let digests =
+            parts.into_iter().fold(Sha256::new(), |all, part| all.chain_update(Sha256::digest(part)));
+        Self(digests.finalize().into())
     }
 
     pub fn matches(&self, other: &Self) -> Choice {
@@ -86,6 +95,15 @@ mod tests {
             format!("{secret:?} {:?}", Fingerprint::of(b"hunter2-hunter2")),
             "[redacted] [fingerprint]"
         );
+    }
+
+    #[test]
+    fn the_fingerprint_of_parts_knows_their_bounds_and_their_order() {
+        let whole = Fingerprint::of_parts([b"ab".as_slice(), b"c"]);
+        assert_eq!(whole, Fingerprint::of_parts([b"ab".as_slice(), b"c"]));
+        assert_ne!(whole, Fingerprint::of_parts([b"a".as_slice(), b"bc"]));
+        assert_ne!(whole, Fingerprint::of_parts([b"c".as_slice(), b"ab"]));
+        assert_ne!(whole, Fingerprint::of_parts([b"ab".as_slice(), b"c", b""]));
     }
 
     #[test]

@@ -1,0 +1,278 @@
+//! Secrets that lie in files: read whole, within a bound, with one phrase for each thing that can be wrong.
+//!
+//! The same reading serves the start and every reload, so that a file good enough for one is good enough for the other.
+//! A phrase follows the variable's name in a sentence, names the path and never shows what the file holds.
+//!
+//! This module does not watch files and does not log.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretBox};
+use thiserror::Error;
+
+use super::{Fingerprint, Secret};
+
+/// What was read from one or more files, told apart from what was read before by its digest.
+pub trait Content {
+    fn fingerprint(&self) -> Fingerprint;
+}
+
+impl Content for Secret {
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.expose().as_bytes())
+    }
+}
+
+/// Where a secret comes from.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
+    /// The value of the variable itself: never changes while the process lives.
+    Inline(Secret),
+    /// The value of its `_FILE` twin.
+    File(SecretFile),
+}
+
+impl SecretSource {
+    /// # Errors
+    /// As [`SecretFile::load`].
+    pub fn load(&self) -> Result<Secret, FileError> {
+        match self {
+            Self::Inline(secret) => Ok(secret.clone()),
+            Self::File(file) => file.load(),
+        }
+    }
+
+    pub fn file(&self) -> Option<&SecretFile> {
+        match self {
+            Self::Inline(_) => None,
+            Self::File(file) => Some(file),
+        }
+    }
+}
+
+/// A file that holds one secret text, such as a Docker or Kubernetes secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFile {
+    path: PathBuf,
+}
+
+impl SecretFile {
+    /// The most that a file may hold, in bytes.
+    pub const LIMIT: usize = 64 * 1024;
+
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The text without the newlines at its end, which editors and `echo` put there.
+    ///
+    /// # Errors
+    /// When the file is missing, unreadable, no regular file, empty or blank, larger than [`Self::LIMIT`], or not UTF-8.
+    pub fn load(&self) -> Result<Secret, FileError> {
+        let contents = read(&self.path, Self::LIMIT)?;
+        let fail = |fault| FileError::new(&self.path, fault);
+        let text = str::from_utf8(contents.expose_secret()).map_err(|_| fail(Fault::NotText))?;
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.trim().is_empty() {
+            return Err(fail(Fault::Empty));
+        }
+        Ok(Secret::new(text))
+    }
+
+    /// Whether every user of this machine may read the file: worth a warning, not a refusal, as Docker and Kubernetes
+    /// mount secrets so by default.
+    pub fn is_world_readable(&self) -> bool {
+        is_world_readable(&self.path)
+    }
+}
+
+/// The bytes of a file that holds between 1 and `limit` of them.
+///
+/// # Errors
+/// When the file is missing, unreadable, no regular file, empty, or larger than `limit`.
+pub fn read(path: &Path, limit: usize) -> Result<SecretBox<Vec<u8>>, FileError> {
+    read_bounded(path, limit).map_err(|fault| FileError::new(path, fault))
+}
+
+fn read_bounded(path: &Path, limit: usize) -> Result<SecretBox<Vec<u8>>, Fault> {
+    // Looked at before it is opened: opening a named pipe would wait for a writer.
+    let metadata = fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Err(Fault::Directory);
+    }
+    if !metadata.is_file() {
+        return Err(Fault::NotAFile);
+    }
+    let mut file = File::open(path)?.take(u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1));
+    let mut outcome = Ok(0);
+    let contents = SecretBox::init_with_mut(|buffer: &mut Vec<u8>| {
+        // Room for everything at once: a buffer that grows would leave copies behind that nobody zeroes.
+        let length = usize::try_from(metadata.len()).unwrap_or(limit).min(limit);
+        buffer.reserve_exact(length.saturating_add(2));
+        outcome = file.read_to_end(buffer);
+    });
+    match outcome? {
+        0 => Err(Fault::Empty),
+        length if length > limit => Err(Fault::TooLarge { limit }),
+        _ => Ok(contents),
+    }
+}
+
+/// Whether every user of this machine may read what lies at `path`; `false` where nothing does.
+pub fn is_world_readable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
+}
+
+/// A file that cannot be used, as a phrase to put behind the variable that names it.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("names {path}, which {fault}")]
+pub struct FileError {
+    path: String,
+    fault: Fault,
+}
+
+impl FileError {
+    pub fn new(path: &Path, fault: Fault) -> Self {
+        Self { path: shown(path), fault }
+    }
+}
+
+/// What is wrong with a file.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Fault {
+    #[error("does not exist")]
+    Missing,
+    #[error("is a directory")]
+    Directory,
+    #[error("is not a regular file")]
+    NotAFile,
+    #[error("cannot be read: {0}")]
+    Unreadable(ErrorKind),
+    #[error("is empty")]
+    Empty,
+    #[error("is larger than {} KiB", limit / 1024)]
+    TooLarge { limit: usize },
+    #[error("is not UTF-8 text")]
+    NotText,
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Self::Missing,
+            kind => Self::Unreadable(kind),
+        }
+    }
+}
+
+/// The path in quotes, unless it looks as if somebody gave the secret itself instead of a path.
+pub fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if text.contains("-----") || text.contains(char::is_control) {
+        return "something that is not a path".into();
+    }
+    format!("{text:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trims_newlines_at_the_end_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        for (bytes, text) in [
+            ("abc", "abc"),
+            ("abc\n", "abc"),
+            ("abc\r\n\n", "abc"),
+            (" a\nb \n", " a\nb "),
+            ("\n\u{e4}", "\n\u{e4}"),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            assert_eq!(SecretFile::new(&path).load().unwrap().expose(), text, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn names_the_path_and_what_is_wrong_and_never_the_contents() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("canary-path");
+        let cases: [(&[u8], &str); 6] = [
+            (b"", "is empty"),
+            (b"\r\n\n", "is empty"),
+            (b"  \t \n", "is empty"),
+            (b"secret\xff", "is not UTF-8 text"),
+            (&[b'x'; SecretFile::LIMIT + 1], "is larger than 64 KiB"),
+            (&[b'\n'; SecretFile::LIMIT + 1], "is larger than 64 KiB"),
+        ];
+        for (bytes, fault) in cases {
+            fs::write(&path, bytes).unwrap();
+            let error = SecretFile::new(&path).load().unwrap_err().to_string();
+            assert_eq!(error, format!("names {path:?}, which {fault}"));
+        }
+        fs::write(&path, [b'x'; SecretFile::LIMIT]).unwrap();
+        assert_eq!(SecretFile::new(&path).load().unwrap().expose().len(), SecretFile::LIMIT);
+    }
+
+    #[test]
+    fn tells_a_missing_file_from_a_directory_and_from_what_cannot_be_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "x").unwrap();
+        let dangling = folder.path().join("dangling");
+        std::os::unix::fs::symlink(folder.path().join("nowhere"), &dangling).unwrap();
+        let cases = [
+            (folder.path().join("nowhere"), "does not exist"),
+            (dangling, "does not exist"),
+            (folder.path().to_owned(), "is a directory"),
+            (file.join("below"), "cannot be read: not a directory"),
+            (PathBuf::from("/dev/zero"), "is not a regular file"),
+        ];
+        for (path, fault) in cases {
+            let error = SecretFile::new(&path).load().unwrap_err().to_string();
+            assert_eq!(error, format!("names {path:?}, which {fault}"));
+        }
+    }
+
+    #[test]
+    fn a_secret_given_in_place_of_a_path_is_not_shown() {
+        for text in ["-----BEGIN PRIVATE KEY-----canary", "canary\nsecond"] {
+            let error = SecretFile::new(text).load().unwrap_err().to_string();
+            assert_eq!(error, "names something that is not a path, which does not exist");
+        }
+    }
+
+    #[test]
+    fn knows_a_world_readable_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        fs::write(&path, "x").unwrap();
+        for (mode, readable) in [(0o600, false), (0o640, false), (0o644, true), (0o604, true)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(SecretFile::new(&path).is_world_readable(), readable, "{mode:o}");
+        }
+        assert!(!SecretFile::new(folder.path().join("nowhere")).is_world_readable());
+    }
+
+    #[test]
+    fn a_source_loads_from_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        fs::write(&path, "from-file\n").unwrap();
+        let inline = SecretSource::Inline(Secret::new("inline"));
+        let file = SecretSource::File(SecretFile::new(&path));
+        assert_eq!(inline.load().unwrap().expose(), "inline");
+        assert_eq!(file.load().unwrap().expose(), "from-file");
+        assert!(inline.file().is_none());
+        assert_eq!(file.file().unwrap().path(), path);
+        assert!(!format!("{inline:?}").contains("inline"));
+    }
+}
