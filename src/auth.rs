@@ -17,9 +17,11 @@ pub mod allowlist;
 pub mod basic;
 pub mod bearer;
 pub mod caller;
+mod jose;
 pub mod metrics;
 pub mod policy;
 pub mod reason;
+pub mod session;
 
 use futures_util::future::BoxFuture;
 
