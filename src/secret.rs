@@ -45,6 +45,15 @@ impl Fingerprint {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Of several parts under a key of this process, so that the fingerprint tells nothing to who does not hold the key.
+    /// Each part is led by its length: no two lists of parts give the same bytes (CVE-2022-46146 joined them instead).
+    pub fn keyed(key: &[u8; 32], parts: &[&[u8]]) -> Self {
+        let digest = parts.iter().fold(Sha256::new().chain_update(key), |digest, part| {
+            digest.chain_update(part.len().to_be_bytes()).chain_update(part)
+        });
+        Self(digest.finalize().into())
+    }
+
     pub fn matches(&self, other: &Self) -> Choice {
         self.0.ct_eq(&other.0)
     }
@@ -86,6 +95,16 @@ mod tests {
             format!("{secret:?} {:?}", Fingerprint::of(b"hunter2-hunter2")),
             "[redacted] [fingerprint]"
         );
+    }
+
+    #[test]
+    fn keyed_fingerprints_depend_on_the_key_and_on_where_the_parts_end() {
+        let of = |key: u8, parts: &[&[u8]]| Fingerprint::keyed(&[key; 32], parts);
+        assert_eq!(of(1, &[b"ab", b"c"]), of(1, &[b"ab", b"c"]));
+        for parts in [&[b"a".as_slice(), b"bc"] as &[&[u8]], &[b"abc", b""], &[b"abc"], &[b"ab", b"c", b""]] {
+            assert_ne!(of(1, &[b"ab", b"c"]), of(1, parts), "{parts:?}");
+        }
+        assert_ne!(of(1, &[b"ab", b"c"]), of(2, &[b"ab", b"c"]));
     }
 
     #[test]
