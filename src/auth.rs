@@ -1,25 +1,27 @@
 //! Who may read `/metrics`: the authorizers, and the policy that makes one decision of their verdicts.
 //!
 //! Invariants:
-//! - [`Policy::authorize`] is the only maker of a [`Permit`], and it takes the [`Admission`] that only
-//!   [`Policy::admit`] makes: a handler that takes a `Permit` cannot be reached past a check.
+//! - [`policy::Policy::authorize`] is the only maker of a [`policy::Permit`], and it takes the [`policy::Admission`] that
+//!   only [`policy::Policy::admit`] makes: a handler that takes a `Permit` cannot be reached past a check.
 //! - The first *Allow* wins, else the most specific *Deny*; the order of authorizers never changes the outcome.
 //! - A refusal is a value of a closed set ([`Reason`]), never a text.
 //!
 //! This module knows no routes, no MongoDB and no metrics text. Rate limits and lockouts are not its business.
 //!
-//! ```compile_fail
-//! // A permit cannot be made up.
-//! let permit = librechat_exporter::auth::Permit { method: librechat_exporter::auth::Method::Bearer };
+//! ```compile_fail,E0451
+//! use librechat_exporter::auth::{Method, policy::Permit};
+//! let made_up = Permit { method: Method::Bearer };
 //! ```
 
 pub mod allowlist;
 pub mod basic;
 pub mod bearer;
 pub mod caller;
+mod jose;
 pub mod metrics;
 pub mod policy;
 pub mod reason;
+pub mod session;
 
 use futures_util::future::BoxFuture;
 

@@ -54,6 +54,12 @@ impl Fingerprint {
         Self(digests.finalize().into())
     }
 
+    /// Of several parts under a key of this process, so that it tells nothing to who does not hold the key. No two lists
+    /// of parts have the same one (CVE-2022-46146 joined them instead).
+    pub fn keyed(key: &[u8; 32], parts: &[&[u8]]) -> Self {
+        Self::of_parts([key.as_slice()].into_iter().chain(parts.iter().copied()))
+    }
+
     pub fn matches(&self, other: &Self) -> Choice {
         self.0.ct_eq(&other.0)
     }
@@ -104,6 +110,16 @@ mod tests {
         assert_ne!(whole, Fingerprint::of_parts([b"a".as_slice(), b"bc"]));
         assert_ne!(whole, Fingerprint::of_parts([b"c".as_slice(), b"ab"]));
         assert_ne!(whole, Fingerprint::of_parts([b"ab".as_slice(), b"c", b""]));
+    }
+
+    #[test]
+    fn keyed_fingerprints_depend_on_the_key_and_on_where_the_parts_end() {
+        let of = |key: u8, parts: &[&[u8]]| Fingerprint::keyed(&[key; 32], parts);
+        assert_eq!(of(1, &[b"ab", b"c"]), of(1, &[b"ab", b"c"]));
+        for parts in [&[b"a".as_slice(), b"bc"] as &[&[u8]], &[b"abc", b""], &[b"abc"], &[b"ab", b"c", b""]] {
+            assert_ne!(of(1, &[b"ab", b"c"]), of(1, parts), "{parts:?}");
+        }
+        assert_ne!(of(1, &[b"ab", b"c"]), of(2, &[b"ab", b"c"]));
     }
 
     #[test]

@@ -1,36 +1,24 @@
-//! Basic authentication (RFC 7617): one user, compared in constant time.
+//! Basic authentication (RFC 7617): one user, whose password is known plainly or by its hash.
+//!
+//! Invariants: a plain password is compared in constant time; a hash is verified on a bounded pool, for an unknown user
+//! too, and a pair that was found good costs no further hash. When the pool is full the caller is told to come again,
+//! never let in.
+
+pub mod account;
+mod password;
+mod pool;
 
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use self::account::Account;
+use self::pool::{Busy, HashingPool};
 use super::caller::Caller;
 use super::reason::Reason;
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
-use crate::secret::{Fingerprint, Live, Secret};
-
-/// The user and the password that are let in.
-#[derive(Debug)]
-pub struct Account {
-    user: Fingerprint,
-    password: Fingerprint,
-}
-
-impl Account {
-    pub fn new(user: &str, password: &Secret) -> Self {
-        Self {
-            user: Fingerprint::of(user.as_bytes()),
-            password: Fingerprint::of(password.expose().as_bytes()),
-        }
-    }
-
-    fn matches(&self, user: &[u8], password: &[u8]) -> bool {
-        let user = self.user.matches(&Fingerprint::of(user));
-        let password = self.password.matches(&Fingerprint::of(password));
-        (user & password).into()
-    }
-}
+use crate::secret::{Live, Secret};
 
 /// Why a user name cannot be used: RFC 7617 section 2 splits at the first colon and forbids control characters.
 pub fn check_user(user: &str) -> Result<(), String> {
@@ -46,28 +34,50 @@ pub fn check_user(user: &str) -> Result<(), String> {
 /// Lets in whoever brings the account's user and password.
 pub struct Basic {
     account: Arc<Live<Account>>,
+    pool: HashingPool,
 }
 
 impl Basic {
     pub fn new(account: Arc<Live<Account>>) -> Self {
-        Self { account }
+        Self { account, pool: HashingPool::new() }
     }
 
-    fn verdict(&self, encoded: &[u8]) -> Verdict {
-        let Some(pair) = STANDARD.decode(encoded).ok().filter(|pair| std::str::from_utf8(pair).is_ok())
-        else {
-            return Verdict::Deny(Reason::BasicMalformed);
-        };
-        let Some(colon) = pair.iter().position(|byte| *byte == b':') else {
-            return Verdict::Deny(Reason::BasicMalformed);
-        };
-        let (user, rest) = pair.split_at(colon);
-        let password = rest.strip_prefix(b":").unwrap_or_default();
-        if self.account.current().matches(user, password) {
-            Verdict::Allow
-        } else {
-            Verdict::Deny(Reason::WrongPassword)
+    fn judge_pair(&self, pair: Pair) -> Judgement<'_> {
+        let account = self.account.current();
+        let (user, password) = pair.split();
+        match account.matches_at_once(user, password) {
+            Some(good) => Judgement::Now(verdict(good)),
+            None => Judgement::Later(Box::pin(self.verify(account, pair))),
         }
+    }
+
+    async fn verify(&self, account: Arc<Account>, pair: Pair) -> Verdict {
+        let work = move || {
+            let (user, password) = pair.split();
+            account.matches(user, password)
+        };
+        match self.pool.run(work).await {
+            Ok(good) => verdict(good),
+            Err(Busy) => Verdict::Deny(Reason::HashingBusy),
+        }
+    }
+}
+
+fn verdict(good: bool) -> Verdict {
+    if good { Verdict::Allow } else { Verdict::Deny(Reason::WrongPassword) }
+}
+
+/// A user and a password as they were sent.
+struct Pair(Secret);
+
+impl Pair {
+    fn decode(encoded: &[u8]) -> Option<Self> {
+        let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+        text.contains(':').then(|| Self(Secret::new(text)))
+    }
+
+    fn split(&self) -> (&str, &str) {
+        self.0.expose().split_once(':').unwrap_or_default()
     }
 }
 
@@ -81,20 +91,37 @@ impl Authorizer for Basic {
     }
 
     fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a> {
-        Judgement::Now(match caller.credentials.of("Basic") {
-            None => Verdict::Abstain,
-            Some(encoded) => self.verdict(encoded),
-        })
+        match caller.credentials.of("Basic").map(Pair::decode) {
+            None => Judgement::Now(Verdict::Abstain),
+            Some(None) => Judgement::Now(Verdict::Deny(Reason::BasicMalformed)),
+            Some(Some(pair)) => self.judge_pair(pair),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::{join_all, poll_immediate};
+    use http::{HeaderMap, HeaderValue, header};
+
     use super::*;
 
-    #[test]
-    fn judges_every_shape_of_credentials() {
-        let basic = Basic::new(Arc::new(Live::new(Account::new("alice", &Secret::new("p:w\u{ff}")))));
+    fn basic(user: &str, password: &str) -> Basic {
+        Basic::new(Arc::new(Live::new(Account::parse(user, &Secret::new(password)).unwrap())))
+    }
+
+    async fn judge(basic: &Basic, encoded: &[u8]) -> Verdict {
+        let value = HeaderValue::from_bytes(&[b"Basic ", encoded].concat()).unwrap();
+        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
+        let caller = Caller::new(None, &headers).unwrap();
+        match basic.judge(&caller) {
+            Judgement::Now(verdict) => verdict,
+            Judgement::Later(pending) => pending.await,
+        }
+    }
+
+    #[tokio::test]
+    async fn judges_every_shape_of_credentials_whatever_is_known_of_the_password() {
         let pair = |pair: &[u8]| STANDARD.encode(pair).into_bytes();
         let wrong = Verdict::Deny(Reason::WrongPassword);
         let malformed = Verdict::Deny(Reason::BasicMalformed);
@@ -112,9 +139,45 @@ mod tests {
             (b"YWxpY2U6cDp3 w78=".to_vec(), malformed),
             (b"YWxpY2U6cDp3w78".to_vec(), malformed),
         ];
-        for (encoded, expected) in cases {
-            assert_eq!(basic.verdict(&encoded), expected, "{:?}", String::from_utf8_lossy(&encoded));
+        for password in ["p:w\u{ff}", &bcrypt::hash("p:w\u{ff}", 4).unwrap()] {
+            let basic = basic("alice", password);
+            for (encoded, expected) in cases.iter().chain(&cases) {
+                let verdict = judge(&basic, encoded).await;
+                assert_eq!(verdict, *expected, "{:?}", String::from_utf8_lossy(encoded));
+            }
         }
+    }
+
+    #[tokio::test]
+    async fn a_storm_of_wrong_passwords_is_turned_away_and_does_not_delay_the_good_pair() {
+        let basic = basic("alice", &bcrypt::hash("p:w", 6).unwrap());
+        let good = STANDARD.encode("alice:p:w").into_bytes();
+        let bad = STANDARD.encode("alice:wrong").into_bytes();
+        assert_eq!(judge(&basic, &good).await, Verdict::Allow);
+        let mut storm: Vec<_> = (0..100).map(|_| Box::pin(judge(&basic, &bad))).collect();
+        let turned_away = {
+            let mut verdicts = Vec::new();
+            for request in &mut storm {
+                verdicts.push(poll_immediate(request).await);
+            }
+            verdicts.iter().filter(|verdict| **verdict == Some(Verdict::Deny(Reason::HashingBusy))).count()
+        };
+        assert!(turned_away > 0);
+        assert_eq!(poll_immediate(Box::pin(judge(&basic, &good))).await, Some(Verdict::Allow));
+    }
+
+    #[tokio::test]
+    async fn a_reloaded_account_forgets_the_good_pair_of_the_old_one() {
+        let account = Arc::new(Live::new(
+            Account::parse("alice", &Secret::new(bcrypt::hash("old", 4).unwrap())).unwrap(),
+        ));
+        let basic = Basic::new(Arc::clone(&account));
+        let old = STANDARD.encode("alice:old").into_bytes();
+        let new = STANDARD.encode("alice:new").into_bytes();
+        assert_eq!(judge(&basic, &old).await, Verdict::Allow);
+        account.replace(Account::parse("alice", &Secret::new(bcrypt::hash("new", 4).unwrap())).unwrap());
+        let verdicts = join_all([judge(&basic, &old), judge(&basic, &new)]).await;
+        assert_eq!(verdicts, [Verdict::Deny(Reason::WrongPassword), Verdict::Allow]);
     }
 
     #[test]

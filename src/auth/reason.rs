@@ -65,7 +65,7 @@ reasons! {
     SessionInvalid => "session_invalid", UNAUTHORIZED, None, guess: false, by: [Session];
     /// The session has run out.
     SessionExpired => "session_expired", UNAUTHORIZED, None, guess: false, by: [Session];
-    /// LibreChat no longer knows the session: signed out or revoked.
+    /// LibreChat no longer knows the session: signed out, revoked, or its account is on its way out.
     SessionRevoked => "session_revoked", UNAUTHORIZED, None, guess: false, by: [Session];
     /// The signed-in user's role is not one that may look.
     RoleNotAllowed => "role_not_allowed", FORBIDDEN, None, guess: false, by: [Session];

@@ -1,0 +1,259 @@
+//! The configured password: plain, or a bcrypt or argon2id hash of it.
+//!
+//! Invariants: what looks like a hash is never taken for a plain password, since whoever saw the hash could then send
+//! it; a hash is taken only when verifying it costs bounded time and memory. Who waits for a hash, and what is
+//! remembered of it, is decided elsewhere.
+
+use std::fmt;
+
+use argon2::{Argon2, Params, PasswordHash, PasswordVerifier};
+use bcrypt::HashParts;
+
+use crate::secret::{Fingerprint, Secret};
+
+/// Costs of bcrypt that are taken: 16 is some seconds, each step more doubles it.
+const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=16;
+/// bcrypt reads no further: of a longer password only these bytes would count.
+const BCRYPT_LENGTH: usize = 72;
+/// 256 MiB for each of the two hashes that may be at work.
+const ARGON2_MEMORY_KIB: u32 = 256 * 1024;
+const ARGON2_PASSES: u32 = 16;
+const ARGON2_LANES: u32 = 16;
+
+const MALFORMED: &str = "looks like a hash, but is not a whole one";
+const UNSUPPORTED: &str = "is hashed in a way that is not understood here; use bcrypt ($2y$) or argon2id";
+
+/// Beginnings of other hashes, as `crypt(3)`, `htpasswd` and LDAP write them.
+const OTHER_HASHES: [&str; 14] = [
+    "$1$",
+    "$2$",
+    "$2x$",
+    "$5$",
+    "$6$",
+    "$7$",
+    "$y$",
+    "$gy$",
+    "$apr1$",
+    "$argon2i$",
+    "$argon2d$",
+    "$scrypt$",
+    "$pbkdf2",
+    "{S",
+];
+
+/// A password, as far as it is known.
+pub(super) enum Password {
+    Plain(Fingerprint),
+    Hashed(Hash),
+}
+
+impl Password {
+    /// # Errors
+    /// Why the text can be no password here, as a phrase that follows the variable's name; the text is not in it.
+    pub(super) fn parse(text: &Secret) -> Result<Self, String> {
+        let exposed = text.expose();
+        if ["$2a$", "$2b$", "$2y$"].iter().any(|start| exposed.starts_with(start)) {
+            return bcrypt(exposed).map(|()| Self::Hashed(Hash::Bcrypt(text.clone())));
+        }
+        if exposed.starts_with("$argon2id$") {
+            return argon2id(exposed).map(|hash| Self::Hashed(Hash::Argon2id(Box::new(hash))));
+        }
+        if OTHER_HASHES.iter().any(|start| exposed.starts_with(start)) {
+            return Err(UNSUPPORTED.into());
+        }
+        if exposed.is_empty() {
+            return Err("is empty".into());
+        }
+        if exposed.chars().any(char::is_control) {
+            return Err("must not hold control characters (RFC 7617 section 2)".into());
+        }
+        Ok(Self::Plain(Fingerprint::of(exposed.as_bytes())))
+    }
+}
+
+/// A hash that was checked when it was parsed.
+pub(super) enum Hash {
+    Bcrypt(Secret),
+    Argon2id(Box<PasswordHash>),
+}
+
+impl Hash {
+    /// Whether `candidate` is the password: slow, and equally slow for any candidate. Not for an async task.
+    pub(super) fn verify(&self, candidate: &str) -> bool {
+        let verified = match self {
+            // bcrypt repeats the password and a NUL: with NULs of its own, another password could give the same bytes.
+            Self::Bcrypt(hash) => {
+                bcrypt::verify(candidate, hash.expose()).unwrap_or(false) && candidate.len() <= BCRYPT_LENGTH
+            }
+            Self::Argon2id(hash) => {
+                Argon2::default().verify_password(candidate.as_bytes(), hash.as_ref()).is_ok()
+            }
+        };
+        verified && !candidate.is_empty() && !candidate.chars().any(char::is_control)
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+fn bcrypt(text: &str) -> Result<(), String> {
+    let parts: HashParts = text.parse().map_err(|_| MALFORMED)?;
+    // The library would also read "+4".
+    if !text.get(4..6).is_some_and(|cost| cost.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Err(MALFORMED.into());
+    }
+    if !BCRYPT_COSTS.contains(&parts.get_cost()) {
+        let (low, high) = (BCRYPT_COSTS.start(), BCRYPT_COSTS.end());
+        return Err(format!("has the bcrypt cost {}; it must be {low} to {high}", parts.get_cost()));
+    }
+    Ok(())
+}
+
+fn argon2id(text: &str) -> Result<PasswordHash, String> {
+    let hash = PasswordHash::new(text).map_err(|_| MALFORMED)?;
+    let params = Params::try_from(&hash).map_err(|_| MALFORMED)?;
+    let complete = hash.salt.is_some()
+        && hash.hash.as_ref().is_some_and(|output| output.len() >= 16)
+        && ["m", "t", "p"].iter().all(|name| hash.params.get(*name).is_some());
+    // Version 1.0 is weaker, and is what a hash without a version means.
+    if !complete || hash.version != Some(u32::from(argon2::Version::V0x13)) {
+        return Err(MALFORMED.into());
+    }
+    let limits = [
+        ("m", params.m_cost(), ARGON2_MEMORY_KIB),
+        ("t", params.t_cost(), ARGON2_PASSES),
+        ("p", params.p_cost(), ARGON2_LANES),
+    ];
+    match limits.iter().find(|(_, value, most)| value > most) {
+        Some((name, value, most)) => {
+            Err(format!("has the argon2id parameter {name}={value}; it must be at most {most}"))
+        }
+        None => Ok(hash),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::CustomizedPasswordHasher;
+
+    use super::*;
+
+    fn bcrypt_of(password: &str) -> String {
+        bcrypt::hash(password, 4).unwrap()
+    }
+
+    fn argon2id_of(password: &str) -> String {
+        let params = Params::new(8, 1, 1, None).unwrap();
+        let salt = b"0123456789abcdef";
+        Argon2::default().hash_password_with_params(password.as_bytes(), salt, params).unwrap().to_string()
+    }
+
+    fn hash(text: &str) -> Hash {
+        match Password::parse(&Secret::new(text)) {
+            Ok(Password::Hashed(hash)) => hash,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn verifies_the_password_that_was_hashed_and_nothing_near_it() {
+        let password = "p:w\u{ff}";
+        let bcrypt_b = bcrypt_of(password);
+        let texts = [
+            bcrypt_b.replacen("$2b$", "$2a$", 1),
+            bcrypt_b.replacen("$2b$", "$2y$", 1),
+            bcrypt_b,
+            argon2id_of(password),
+        ];
+        for text in texts {
+            let hash = hash(&text);
+            assert!(hash.verify(password), "{text}");
+            let repeated = format!("{password}\0{password}");
+            for candidate in ["", "p:w", "P:w\u{ff}", "p:w\u{ff}\0", "p:w\u{ff} ", &repeated, &text] {
+                assert!(!hash.verify(candidate), "{text} {candidate:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn verifies_hashes_of_other_makers() {
+        let cases = [
+            // crypt_blowfish's test vector, and the reference implementation's of Argon2.
+            ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
+            (
+                "password",
+                "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+            ),
+        ];
+        for (password, text) in cases {
+            assert!(hash(text).verify(password), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_password_never_fits_even_when_it_was_hashed() {
+        assert!(!hash(&bcrypt_of("")).verify(""));
+        assert!(!hash(&argon2id_of("")).verify(""));
+    }
+
+    #[test]
+    fn bcrypt_takes_no_password_of_which_it_would_read_only_a_part() {
+        let full = "a".repeat(BCRYPT_LENGTH);
+        let hash = hash(&bcrypt_of(&full));
+        assert!(hash.verify(&full));
+        assert!(!hash.verify(&format!("{full}b")));
+        assert!(!hash.verify(&full[1..]));
+    }
+
+    #[test]
+    fn refuses_hashes_that_are_broken_unknown_or_too_dear_without_showing_them() {
+        let bcrypt = bcrypt_of("canary");
+        let argon2id = argon2id_of("canary");
+        let (_, digest) = argon2id.split_once("p=1$").unwrap();
+        let texts = [
+            bcrypt.replacen("$04$", "$03$", 1),
+            bcrypt.replacen("$04$", "$17$", 1),
+            bcrypt.replacen("$04$", "$31$", 1),
+            bcrypt.replacen("$04$", "$+4$", 1),
+            bcrypt.replacen("$04$", "$4$", 1),
+            bcrypt.replacen("$2b$", "$2x$", 1),
+            bcrypt[..59].to_owned(),
+            format!("{bcrypt}\n"),
+            "$2y$hunter2-hunter2".into(),
+            format!("$argon2id$v=19$m=4294967295,t=1,p=1${digest}"),
+            format!("$argon2id$v=19$m=262145,t=1,p=1${digest}"),
+            format!("$argon2id$v=19$m=8,t=17,p=1${digest}"),
+            format!("$argon2id$v=19$m=1024,t=1,p=17${digest}"),
+            format!("$argon2id$v=19$m=8,t=1,p=16777215${digest}"),
+            format!("$argon2id$v=19$m=8,t=0,p=1${digest}"),
+            format!("$argon2id$v=19$m=8,t=1${digest}"),
+            format!("$argon2id$v=16$m=8,t=1,p=1${digest}"),
+            format!("$argon2id$m=8,t=1,p=1${digest}"),
+            format!("$argon2id$v=19${digest}"),
+            argon2id[..argon2id.len() - 25].to_owned(),
+            argon2id.rsplit_once('$').unwrap().0.to_owned(),
+            argon2id.replacen("argon2id", "argon2i", 1),
+            "$argon2id$".into(),
+            "$6$salt$hunter2hunter2".into(),
+            "$apr1$salt$hunter2hunter2".into(),
+            "{SHA}hunter2hunter2".into(),
+            "{SSHA}hunter2hunter2".into(),
+            String::new(),
+            "p\u{1}w-hunter2".into(),
+        ];
+        for text in texts {
+            let error = Password::parse(&Secret::new(text.as_str())).unwrap_err();
+            assert!(text.is_empty() || !error.contains(&text) && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn takes_other_texts_as_they_are() {
+        for text in ["p:w", "$ecret", "$2 bill", "{x}", "changeme"] {
+            assert!(matches!(Password::parse(&Secret::new(text)), Ok(Password::Plain(_))), "{text}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! LibreChat's own login: whoever is signed in there, in a role that may look, is let in here.
+//!
+//! Invariants:
+//! - A cookie counts only when LibreChat signed it *and* its database still knows the session; when the database cannot
+//!   be asked, nobody is let in.
+//! - The signature and `exp` are checked on every request; what the database said is kept for a minute at most, in a
+//!   bounded table, and only when it said yes. A refusal is never kept: signing in helps at once.
+//! - An explicit `Authorization` is judged by others alone: a good session never covers for a bad credential.
+//!
+//! How the database is asked is not known here ([`Directory`]), nor how a browser is answered
+//! ([`login::LoginRedirect`] only says where it should go).
+
+pub mod cookies;
+pub mod identity;
+pub mod login;
+pub mod secret;
+#[cfg(test)]
+mod testing;
+mod token;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::BoxFuture;
+use http::header;
+use moka::sync::Cache;
+use tokio::time::timeout;
+
+use self::cookies::{CookieName, Shown};
+use self::identity::{SessionKey, UserId};
+use self::secret::SessionSecret;
+use self::token::Login;
+use super::caller::Caller;
+use super::reason::Reason;
+use super::{Authorizer, Challenge, Judgement, Method, Verdict};
+use crate::secret::Live;
+
+/// How long a yes of the database is believed.
+const BELIEVED: Duration = Duration::from_secs(60);
+/// How long the database may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many sessions are remembered; beyond that the least useful are asked for again.
+const REMEMBERED: u64 = 1000;
+
+/// Where LibreChat keeps its sessions and users.
+pub trait Directory: Send + Sync {
+    /// The session, if there is one that belongs to `user`, and that user. `None` when either does not exist or the
+    /// session is somebody else's. Whether it has expired is decided here, by [`Found::expires_at`].
+    fn session<'a>(
+        &'a self,
+        session: SessionKey,
+        user: UserId,
+    ) -> BoxFuture<'a, Result<Option<Found>, Unreachable>>;
+}
+
+/// A session and its user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// `sessions.expiration`.
+    pub expires_at: SystemTime,
+    /// `users.role`; `None` when the document has none, which LibreChat takes for `USER`.
+    pub role: Option<String>,
+    /// `users.agentTriggerDeletionStartedAt` is set: the account is on its way out.
+    pub is_being_deleted: bool,
+}
+
+/// The database gave no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("LibreChat's database cannot be asked")]
+pub struct Unreachable;
+
+/// The roles that may look: LibreChat's names, compared exactly. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Roles(Vec<String>);
+
+impl Roles {
+    /// Names between commas; blanks around them and empty items do not count.
+    ///
+    /// # Errors
+    /// That there is no name.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let names: Vec<String> = names.map(str::to_owned).collect();
+        if names.is_empty() {
+            return Err("is set but names no role".into());
+        }
+        Ok(Self(names))
+    }
+
+    fn contain(&self, role: Option<&str>) -> bool {
+        let role = role.unwrap_or("USER");
+        self.0.iter().any(|name| name == role)
+    }
+}
+
+impl Default for Roles {
+    fn default() -> Self {
+        Self(vec!["ADMIN".into()])
+    }
+}
+
+/// Lets in whoever is signed in to LibreChat in one of the roles.
+pub struct Session {
+    secret: Arc<Live<SessionSecret>>,
+    cookie: CookieName,
+    roles: Roles,
+    directory: Arc<dyn Directory>,
+    now: Box<dyn Fn() -> SystemTime + Send + Sync>,
+    patience: Duration,
+    /// Until when a yes is believed. The cache drops an entry by its own, monotonic clock as well, so that turning the
+    /// wall clock back revives nothing.
+    believed: Cache<(SessionKey, UserId), SystemTime>,
+}
+
+impl Session {
+    pub fn new(
+        secret: Arc<Live<SessionSecret>>,
+        cookie: CookieName,
+        roles: Roles,
+        directory: Arc<dyn Directory>,
+        now: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Self {
+        let believed = Cache::builder().max_capacity(REMEMBERED).time_to_live(BELIEVED).build();
+        Self { secret, cookie, roles, directory, now: Box::new(now), patience: PATIENCE, believed }
+    }
+
+    /// The login that a request shows, with LibreChat's signature verified; `None` when it shows none.
+    fn login(&self, caller: &Caller<'_>, now: SystemTime) -> Result<Option<Login>, Reason> {
+        if caller.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(None);
+        }
+        let secret = self.secret.current();
+        match cookies::read(caller.headers, &self.cookie)? {
+            Shown::Nothing => Ok(None),
+            Shown::Librechat { token } => token::librechat(token, &secret, now).map(Some),
+            Shown::OpenId { refresh_token, user_token } => {
+                token::openid(user_token, &refresh_token, &secret, now).map(Some)
+            }
+        }
+    }
+
+    fn is_believed(&self, login: &Login, now: SystemTime) -> bool {
+        self.believed.get(&(login.session, login.user)).is_some_and(|until| now < until)
+    }
+
+    async fn ask(&self, login: Login) -> Verdict {
+        match timeout(self.patience, self.directory.session(login.session, login.user)).await {
+            Ok(Ok(Some(found))) => self.decide(&login, &found),
+            Ok(Ok(None)) => Verdict::Deny(Reason::SessionRevoked),
+            Ok(Err(Unreachable)) | Err(_) => Verdict::Deny(Reason::Unavailable),
+        }
+    }
+
+    fn decide(&self, login: &Login, found: &Found) -> Verdict {
+        // Asking took a while: the clock is read again.
+        let now = (self.now)();
+        let until = login.expires_at.min(found.expires_at);
+        if until <= now {
+            return Verdict::Deny(Reason::SessionExpired);
+        }
+        if found.is_being_deleted {
+            return Verdict::Deny(Reason::SessionRevoked);
+        }
+        if !self.roles.contain(found.role.as_deref()) {
+            return Verdict::Deny(Reason::RoleNotAllowed);
+        }
+        let until = now.checked_add(BELIEVED).map_or(until, |limit| limit.min(until));
+        self.believed.insert((login.session, login.user), until);
+        Verdict::Allow
+    }
+}
+
+impl Authorizer for Session {
+    fn method(&self) -> Method {
+        Method::Session
+    }
+
+    fn challenge(&self) -> Option<Challenge> {
+        None
+    }
+
+    fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a> {
+        let now = (self.now)();
+        match self.login(caller, now) {
+            Ok(None) => Judgement::Now(Verdict::Abstain),
+            Ok(Some(login)) if self.is_believed(&login, now) => Judgement::Now(Verdict::Allow),
+            Ok(Some(login)) => Judgement::Later(Box::pin(self.ask(login))),
+            Err(reason) => Judgement::Now(Verdict::Deny(reason)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
