@@ -5,3 +5,4 @@ pub mod secret;
 
 pub mod auth;
 pub mod client_ip;
+pub mod limit;
