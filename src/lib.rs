@@ -2,6 +2,7 @@
 //!
 //! Modules in reading order; imports only go up this list. `docs/ARCHITECTURE.md` has the picture.
 
+pub mod network;
 pub mod secret;
 pub mod vars;
 
@@ -9,6 +10,8 @@ pub mod exposition;
 pub mod reload;
 
 pub mod auth;
+pub mod client_ip;
 pub mod librechat;
+pub mod limit;
 pub mod telemetry;
 pub mod tls;

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
+
+use crate::network;
 
 /// Networks and addresses, in one spelling: IPv4-mapped ones (RFC 4291 section 2.5.5.2) are kept as IPv4.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,43 +32,11 @@ impl FromStr for AllowList {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        let networks = items.map(network).collect::<Result<Vec<_>, _>>()?;
+        let networks = items.map(network::parse).collect::<Result<Vec<_>, _>>()?;
         if networks.is_empty() {
             return Err("is set but lists no network; leave it out to have no allow-list".into());
         }
         Ok(Self(networks))
-    }
-}
-
-/// One address or CIDR, written as the standards write them: `ipnet` would read `010.0.0.0/8` as 10.0.0.0/8, others as
-/// octal, so the address goes through the standard library's stricter parser first.
-pub fn network(item: &str) -> Result<IpNet, String> {
-    let fail = || format!("has {item:?}, which is neither an IP address nor a CIDR network");
-    let (address, prefix) = match item.split_once('/') {
-        Some((address, prefix)) => (address, Some(prefix)),
-        None => (item, None),
-    };
-    let address: IpAddr = address.parse().map_err(|_| fail())?;
-    let width = if address.is_ipv4() { 32 } else { 128 };
-    let prefix = match prefix {
-        None => width,
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            digits.parse().map_err(|_| fail())?
-        }
-        Some(_) => return Err(fail()),
-    };
-    let network = IpNet::new(address, prefix).map_err(|_| fail())?;
-    Ok(canonical(network).trunc())
-}
-
-fn canonical(network: IpNet) -> IpNet {
-    match network {
-        IpNet::V6(v6) if v6.prefix_len() >= 96 => v6
-            .addr()
-            .to_ipv4_mapped()
-            .and_then(|v4| Ipv4Net::new(v4, v6.prefix_len() - 96).ok())
-            .map_or(network, IpNet::V4),
-        other => other,
     }
 }
 
