@@ -23,6 +23,8 @@ pub mod policy;
 pub mod reason;
 pub mod session;
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 
 use caller::Caller;
@@ -91,4 +93,9 @@ pub trait Authorizer: Send + Sync {
     fn challenge(&self) -> Option<Challenge>;
 
     fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a>;
+
+    /// When asking again may help, for a refusal that is not the caller's doing.
+    fn retry_after(&self, reason: Reason) -> Option<Duration> {
+        reason.status().is_server_error().then_some(Duration::from_secs(5))
+    }
 }

@@ -15,3 +15,5 @@ pub mod librechat;
 pub mod limit;
 pub mod telemetry;
 pub mod tls;
+
+pub mod http;

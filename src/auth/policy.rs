@@ -1,6 +1,7 @@
 //! One decision out of many verdicts.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use http::HeaderValue;
 
@@ -30,11 +31,20 @@ pub struct Admission {
     _private: (),
 }
 
-/// A refusal: who refused, and why.
+/// A refusal: who refused, why, and when asking again may help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Denial {
     pub method: Method,
     pub reason: Reason,
+    pub retry_after: Option<Duration>,
+}
+
+impl Denial {
+    /// The value of `Retry-After` (RFC 9110 section 10.2.3): whole seconds, rounded up, at least 1.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        let wait = self.retry_after?;
+        Some((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
+    }
 }
 
 /// The gate that every caller must pass, and the authorizers of which any may let it in.
@@ -68,9 +78,11 @@ impl Policy {
     /// [`Reason::AddressNotAllowed`].
     pub fn admit(&self, address: Option<IpAddr>) -> Result<Admission, Denial> {
         match &self.gate {
-            Some(list) if !address.is_some_and(|address| list.contains(address)) => {
-                Err(Denial { method: Method::AllowList, reason: Reason::AddressNotAllowed })
-            }
+            Some(list) if !address.is_some_and(|address| list.contains(address)) => Err(Denial {
+                method: Method::AllowList,
+                reason: Reason::AddressNotAllowed,
+                retry_after: None,
+            }),
             _ => Ok(Admission { _private: () }),
         }
     }
@@ -84,7 +96,7 @@ impl Policy {
             let method = if self.gate.is_some() { Method::AllowList } else { Method::None };
             return Ok(Permit { method });
         }
-        let mut denial = Denial { method: Method::None, reason: nothing_to_judge(caller) };
+        let mut denial = Denial { method: Method::None, reason: nothing_to_judge(caller), retry_after: None };
         for authorizer in &self.authorizers {
             let method = authorizer.method();
             let verdict = match authorizer.judge(caller) {
@@ -93,7 +105,9 @@ impl Policy {
             };
             match verdict {
                 Verdict::Allow => return Ok(Permit { method }),
-                Verdict::Deny(reason) if reason > denial.reason => denial = Denial { method, reason },
+                Verdict::Deny(reason) if reason > denial.reason => {
+                    denial = Denial { method, reason, retry_after: authorizer.retry_after(reason) };
+                }
                 Verdict::Deny(_) | Verdict::Abstain => {}
             }
         }

@@ -1,0 +1,124 @@
+//! Rate limits of the two kinds of endpoints, as extractor, headers and refusal.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::FromRequestParts;
+use axum::response::Response;
+use http::header::RETRY_AFTER;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, StatusCode};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+use super::Site;
+use crate::http::refusal;
+use crate::limit::key::Key;
+use crate::limit::rate::{Allowance, Rate, Rating};
+
+// draft-ietf-httpapi-ratelimit-headers-07: the form that clients of the Node exporter know.
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndpointLabel {
+    endpoint: &'static str,
+}
+
+/// The limits that are on; `None` is off.
+#[derive(Debug)]
+pub struct Limits {
+    metrics: Option<Rate>,
+    health: Option<Rate>,
+    limited: Family<EndpointLabel, Counter>,
+}
+
+impl Limits {
+    pub fn register(metrics: Option<Rate>, health: Option<Rate>, registry: &mut Registry) -> Self {
+        let limited = Family::<EndpointLabel, Counter>::default();
+        for endpoint in ["metrics", "health"] {
+            let _ = limited.get_or_create(&EndpointLabel { endpoint });
+        }
+        registry.register("rate_limited", "Requests refused by a rate limit", limited.clone());
+        Self { metrics, health, limited }
+    }
+
+    pub fn check_metrics(&self, key: Key, now: Instant) -> Result<Stamp, Limited> {
+        self.check(self.metrics.as_ref(), "metrics", key, now)
+    }
+
+    fn check_health(&self, key: Key, now: Instant) -> Result<Stamp, Limited> {
+        self.check(self.health.as_ref(), "health", key, now)
+    }
+
+    fn check(
+        &self,
+        rate: Option<&Rate>,
+        endpoint: &'static str,
+        key: Key,
+        now: Instant,
+    ) -> Result<Stamp, Limited> {
+        let Some(rate) = rate else { return Ok(Stamp::default()) };
+        let rating = rate.check(key, now);
+        match rating.retry_after() {
+            None => Ok(Stamp(Some(rating))),
+            Some(_) => {
+                self.limited.get_or_create(&EndpointLabel { endpoint }).inc();
+                Err(Limited(rating))
+            }
+        }
+    }
+}
+
+/// What an answer says of the limit that it fell under.
+#[derive(Debug, Default)]
+pub struct Stamp(Option<Rating>);
+
+impl Stamp {
+    pub fn put_on(&self, mut response: Response) -> Response {
+        if let Some(rating) = &self.0 {
+            stamp(rating.allowance(), &mut response);
+        }
+        response
+    }
+}
+
+fn stamp(allowance: &Allowance, response: &mut Response) {
+    for (name, value) in [(RATE_LIMIT_POLICY, allowance.policy()), (RATE_LIMIT, allowance.state())] {
+        // Digits and ASCII punctuation: always a header value.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+}
+
+/// Over a limit.
+#[derive(Debug)]
+pub struct Limited(Rating);
+
+impl Limited {
+    pub fn response(&self) -> Response {
+        let mut response = refusal::of(StatusCode::TOO_MANY_REQUESTS);
+        stamp(self.0.allowance(), &mut response);
+        if let Some(seconds) = self.0.retry_after() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// A probe that is within its limit.
+#[derive(Debug)]
+pub struct Probe(pub Stamp);
+
+impl FromRequestParts<Arc<Site>> for Probe {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Response> {
+        let key = Key::of(site.guard.address(parts).ip);
+        let checked = site.guard.limits.check_health(key, Instant::now());
+        checked.map(Self).map_err(|limited| limited.response())
+    }
+}
