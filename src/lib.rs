@@ -16,4 +16,5 @@ pub mod limit;
 pub mod telemetry;
 pub mod tls;
 
+pub mod config;
 pub mod http;

@@ -137,18 +137,22 @@ impl Vars {
         self.warnings.push(format!("{name} {text}"));
     }
 
-    pub fn settle<T: Value>(&mut self, field: &str, setting: Setting<T>, default: &str) -> Option<T> {
-        let value = match setting {
-            Setting::Absent => T::parse(default),
-            Setting::Given(result) => result,
-        };
-        value.map_err(|reason| self.problem(&field.to_ascii_uppercase(), reason)).ok()
+    /// The value of a variable that has a default. After a problem the default stands in, so that what else is wrong
+    /// is found too; nothing is made of settings with a problem.
+    #[expect(
+        clippy::expect_used,
+        reason = "a default that cannot be parsed is a mistake in a table, and a test's find"
+    )]
+    pub fn settle<T: Value>(&mut self, field: &str, setting: Setting<T>, default: &str) -> T {
+        self.settle_optional(field, setting)
+            .unwrap_or_else(|| T::parse(default).expect("a default is a value of its type"))
     }
 
-    pub fn settle_optional<T: Value>(&mut self, field: &str, setting: Setting<T>) -> Option<Option<T>> {
+    /// The value of a variable that has none.
+    pub fn settle_optional<T: Value>(&mut self, field: &str, setting: Setting<T>) -> Option<T> {
         match setting {
-            Setting::Absent => Some(None),
-            Setting::Given(Ok(value)) => Some(Some(value)),
+            Setting::Absent => None,
+            Setting::Given(Ok(value)) => Some(value),
             Setting::Given(Err(reason)) => {
                 self.problem(&field.to_ascii_uppercase(), reason);
                 None
@@ -224,13 +228,12 @@ macro_rules! settings {
                 doc: concat!($($doc, "\n"),+),
             } ),+ ];
 
-            /// `None` when a variable has no usable value; the problems are in `vars`.
-            pub fn read(vars: &mut $crate::vars::Vars) -> Option<Self> {
+            /// What is wrong with any of them goes to `vars`.
+            pub fn read(vars: &mut $crate::vars::Vars) -> Self {
                 #[derive(Default, serde::Deserialize)]
                 struct Raw { $( #[serde(default)] $field: $crate::vars::Setting<$kind>, )+ }
                 let raw: Raw = vars.area();
-                $( let $field = $crate::vars::settings!(@settle vars, raw, $field $(, $default)?); )+
-                Some(Self { $( $field: $field?, )+ })
+                Self { $( $field: $crate::vars::settings!(@settle vars, raw, $field $(, $default)?), )+ }
             }
         }
     };
@@ -290,7 +293,7 @@ mod tests {
         }
     }
 
-    fn read(pairs: &[(&str, &str)]) -> (Option<Sample>, Vec<String>, Vec<String>) {
+    fn read(pairs: &[(&str, &str)]) -> (Sample, Vec<String>, Vec<String>) {
         let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut vars = Vars::new(pairs, &[Sample::VARIABLES]);
         let sample = Sample::read(&mut vars);
@@ -301,15 +304,15 @@ mod tests {
     #[test]
     fn absent_and_blank_variables_have_their_defaults() {
         let (sample, problems, warnings) = read(&[("PORT", " "), ("METRICS_BEARER_TOKEN", "")]);
-        let sample = sample.unwrap();
         assert_eq!((sample.port.0, sample.disable_auth.0), (9087, false));
-        assert!(sample.metrics_bearer_token.is_none() && problems.is_empty());
+        assert!(sample.metrics_bearer_token.is_none() && sample.metrics_bearer_token_file.is_none());
+        assert!(problems.is_empty());
         assert_eq!(warnings, ["METRICS_BEARER_TOKEN is set but empty, and counts as absent"]);
     }
 
     #[test]
     fn the_prefixed_name_wins_unless_it_is_blank() {
-        let port = |pairs| read(pairs).0.unwrap().port.0;
+        let port = |pairs| read(pairs).0.port.0;
         assert_eq!(port(&[("PORT", "3080"), ("LIBRECHAT_EXPORTER_PORT", "9999")]), 9999);
         assert_eq!(port(&[("LIBRECHAT_EXPORTER_PORT", ""), ("PORT", "3080")]), 3080);
     }
@@ -322,7 +325,7 @@ mod tests {
             ("METRICS_BEARER_TOKN", "canary"),
             ("metrics_bearer_token", "canary"),
         ]);
-        assert!(sample.is_none());
+        assert_eq!((sample.port.0, sample.refresh_interval.0.as_secs()), (9087, 30));
         assert_eq!(problems.len(), 4, "{problems:?}");
         for name in ["PORT must", "REFRESH_INTERVAL must", "did you mean METRICS_BEARER_TOKEN?"] {
             assert!(problems.iter().any(|problem| problem.contains(name)), "{problems:?}");

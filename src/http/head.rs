@@ -27,9 +27,11 @@ mod tests {
 
     use super::*;
 
+    type Case = (Version, &'static [(HeaderName, &'static str)], Result<(), StatusCode>);
+
     #[test]
     fn wants_exactly_one_host_and_no_large_body() {
-        let cases: [(Version, &[(HeaderName, &str)], Result<(), StatusCode>); 7] = [
+        let cases: [Case; 7] = [
             (Version::HTTP_11, &[(HOST, "a")], Ok(())),
             (Version::HTTP_11, &[], Err(StatusCode::BAD_REQUEST)),
             (Version::HTTP_11, &[(HOST, "a"), (HOST, "a")], Err(StatusCode::BAD_REQUEST)),

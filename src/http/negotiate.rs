@@ -55,7 +55,7 @@ fn coding(headers: &HeaderMap) -> Coding {
     for item in items(headers, &ACCEPT_ENCODING) {
         match item.name {
             name if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => {
-                gzip = item.quality
+                gzip = item.quality;
             }
             name if name.eq_ignore_ascii_case("zstd") => zstd = item.quality,
             name if name.eq_ignore_ascii_case("identity") => identity = Some(item.quality),

@@ -1,0 +1,242 @@
+//! All settings, made by one function from (name, value) pairs: a complete [`Config`], or every problem there is.
+//!
+//! Parsed, not validated: what is in a `Config` is of types that cannot be wrong. A problem names its variable and never
+//! shows a secret. Nothing else reads the environment.
+
+pub mod areas;
+pub mod guard;
+pub mod secrets;
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use self::areas::{Collection, Database, Guard, Limits, Listen, Log, Session, Tls};
+use self::guard::GuardSettings;
+use self::secrets::{Loaded, load};
+use crate::client_ip::ProxyHeader;
+use crate::client_ip::trust::TrustProxy;
+use crate::http::listener::Address;
+use crate::librechat::mongo;
+use crate::librechat::mongo::uri::Uri;
+use crate::telemetry::logging::{LogFormat, LogLevel};
+use crate::tls::pem::Files;
+use crate::vars::{Problem, Variable, Vars};
+
+/// Every table of variables, in the order of the documentation.
+pub const VARIABLES: &[&[Variable]] = &[
+    Database::VARIABLES,
+    Collection::VARIABLES,
+    Listen::VARIABLES,
+    Guard::VARIABLES,
+    Session::VARIABLES,
+    Limits::VARIABLES,
+    Tls::VARIABLES,
+    Log::VARIABLES,
+];
+
+/// Variables whose feature does not exist yet: refused when set, so that nothing is silently without effect.
+const NOT_YET: &[&str] = &["EMIT_PER_USER_METRICS", "ANONYMIZE_EMAIL_LABEL", "METRICS_MAX_LABEL_VALUES"];
+
+/// Whether a command reads a real database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    Mongo,
+    Nothing,
+}
+
+/// What the program does, in full.
+#[derive(Debug)]
+pub struct Config {
+    /// `None` only when none is needed.
+    pub mongo: Option<MongoSettings>,
+    pub refresh_interval: Duration,
+    pub max_staleness: Duration,
+    pub listen: ListenSettings,
+    pub guard: GuardSettings,
+    pub limits: LimitSettings,
+    pub tls: Option<TlsSettings>,
+    pub log_level: LogLevel,
+    /// `None`: what fits where the log goes.
+    pub log_format: Option<LogFormat>,
+    /// What works and is probably not meant: one line each.
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug)]
+pub struct MongoSettings {
+    pub uri: Loaded<Uri>,
+    pub settings: mongo::Settings,
+}
+
+#[derive(Debug)]
+pub struct ListenSettings {
+    pub public: Address,
+    /// Where `/metrics` is instead, when that is elsewhere.
+    pub metrics: Option<Address>,
+    pub trust: TrustProxy,
+    pub header: ProxyHeader,
+}
+
+/// `None` is off.
+#[derive(Clone, Copy, Debug)]
+pub struct LimitSettings {
+    pub window: Duration,
+    pub metrics: Option<NonZeroU32>,
+    pub health: Option<NonZeroU32>,
+    pub lockout: Option<(NonZeroU32, Duration)>,
+}
+
+#[derive(Debug)]
+pub struct TlsSettings {
+    pub files: Files,
+    /// Whether `PORT` speaks TLS too when `/metrics` is elsewhere.
+    pub on_public: bool,
+}
+
+impl Config {
+    /// # Errors
+    /// Every problem, in the order of the areas.
+    pub fn read(vars: &mut Vars, needs: Needs) -> Result<Self, Vec<Problem>> {
+        for name in NOT_YET {
+            if vars.is_given(name) {
+                vars.problem(name, "is not available yet; leave it out");
+            }
+        }
+        let mongo = mongo(vars, needs);
+        let times = times(vars);
+        let listen = listen(vars);
+        let guard = guard::read(vars);
+        let limits = limits(vars);
+        let tls = tls(vars);
+        let log = Log::read(vars);
+        let (problems, warnings) = vars.take_findings();
+        match (mongo, times, guard, limits, tls) {
+            (Some(mongo), Some(times), Some(guard), Some(limits), Some(tls)) if problems.is_empty() => {
+                Ok(Self {
+                    mongo,
+                    refresh_interval: times.refresh_interval,
+                    max_staleness: times.max_staleness,
+                    listen,
+                    guard,
+                    limits,
+                    tls,
+                    log_level: log.log_level,
+                    log_format: log.log_format,
+                    warnings,
+                })
+            }
+            _ => Err(problems),
+        }
+    }
+}
+
+/// The outer `None` is for a problem, the inner for no database.
+fn mongo(vars: &mut Vars, needs: Needs) -> Option<Option<MongoSettings>> {
+    let area = Database::read(vars);
+    let uri = load(vars, "MONGO_URI", area.mongo_uri, area.mongo_uri_file, Uri::parse)?;
+    match (uri, needs) {
+        (Some(uri), _) => {
+            let settings = mongo::Settings {
+                uri: uri.value.clone(),
+                database: area.mongo_database,
+                pool_size: area.mongo_pool_size.0,
+                tenant: area.tenant_id,
+            };
+            Some(Some(MongoSettings { uri, settings }))
+        }
+        (None, Needs::Nothing) => Some(None),
+        (None, Needs::Mongo) => {
+            vars.problem(
+                "MONGO_URI",
+                "is missing: the connection string of LibreChat's MongoDB, like mongodb://mongodb:27017/LibreChat; \
+                 or run `librechat-exporter demo`, which needs none",
+            );
+            None
+        }
+    }
+}
+
+struct Times {
+    refresh_interval: Duration,
+    max_staleness: Duration,
+}
+
+fn times(vars: &mut Vars) -> Option<Times> {
+    const SHORTEST: Duration = Duration::from_millis(100);
+    let area = Collection::read(vars);
+    if area.advanced_refresh_interval.is_some() || area.cardinality_refresh_interval.is_some() {
+        vars.warn(
+            "ADVANCED_REFRESH_INTERVAL, CARDINALITY_REFRESH_INTERVAL",
+            "are no longer needed: everything is refreshed every REFRESH_INTERVAL",
+        );
+    }
+    let (refresh_interval, max_staleness) = (area.refresh_interval.0, area.metrics_max_staleness.0);
+    if refresh_interval < SHORTEST {
+        vars.problem("REFRESH_INTERVAL", "must be at least 100 ms");
+        return None;
+    }
+    if max_staleness <= refresh_interval {
+        vars.warn("METRICS_MAX_STALENESS", "is not longer than REFRESH_INTERVAL: figures will come and go");
+    }
+    Some(Times { refresh_interval, max_staleness })
+}
+
+fn listen(vars: &mut Vars) -> ListenSettings {
+    let area = Listen::read(vars);
+    let public = Address { host: area.host, port: area.port.0 };
+    let metrics = match (area.metrics_host, area.metrics_port) {
+        (None, None) => None,
+        (host, port) => Some(Address {
+            host: host.unwrap_or_else(|| public.host.clone()),
+            port: port.map_or(public.port, |port| port.0),
+        }),
+    };
+    if area.trust_proxy.counts_hops() {
+        vars.warn("TRUST_PROXY", "counts hops, which is only safe when nothing can reach this port directly");
+    }
+    ListenSettings {
+        metrics: metrics.filter(|metrics| *metrics != public),
+        public,
+        trust: area.trust_proxy,
+        header: area.trust_proxy_header,
+    }
+}
+
+fn limits(vars: &mut Vars) -> Option<LimitSettings> {
+    let area = Limits::read(vars);
+    let (metrics, health) =
+        (NonZeroU32::new(area.rate_limit_max.0), NonZeroU32::new(area.health_rate_limit_max.0));
+    let window = Duration::from_millis(area.rate_limit_window_ms.0.into());
+    if window.is_zero() && (metrics.is_some() || health.is_some()) {
+        vars.problem("RATE_LIMIT_WINDOW_MS", "must not be 0; RATE_LIMIT_MAX=0 turns a limit off");
+        return None;
+    }
+    let ttl = Duration::from_secs(area.metrics_brute_force_ttl_seconds.0.into());
+    let lockout = NonZeroU32::new(area.metrics_brute_force_max_failed_attempts.0)
+        .filter(|_| area.metrics_brute_force_protection.0)
+        .map(|attempts| (attempts, ttl));
+    Some(LimitSettings { window, metrics, health, lockout })
+}
+
+/// The outer `None` is for a problem, the inner for no TLS.
+fn tls(vars: &mut Vars) -> Option<Option<TlsSettings>> {
+    let area = Tls::read(vars);
+    let (cert, key): (PathBuf, PathBuf) = match (area.tls_cert_file, area.tls_key_file) {
+        (Some(cert), Some(key)) => (cert, key),
+        (None, None) if area.tls_client_ca_file.is_some() => {
+            vars.problem("TLS_CLIENT_CA_FILE", "needs TLS_CERT_FILE and TLS_KEY_FILE");
+            return None;
+        }
+        (None, None) => return Some(None),
+        _ => {
+            vars.problem("TLS_CERT_FILE and TLS_KEY_FILE", "must both be set or both unset");
+            return None;
+        }
+    };
+    let files = Files { cert, key, client_ca: area.tls_client_ca_file };
+    Some(Some(TlsSettings { files, on_public: area.tls_health.0 }))
+}
+
+#[cfg(test)]
+mod tests;

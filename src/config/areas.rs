@@ -1,0 +1,153 @@
+//! Every variable there is, by area. The documentation of a field is the documentation of its variable.
+
+use std::path::PathBuf;
+
+use crate::auth::allowlist::AllowList;
+use crate::client_ip::ProxyHeader;
+use crate::client_ip::trust::TrustProxy;
+use crate::http::listener::Host;
+use crate::secret::Secret;
+use crate::telemetry::logging::{LogFormat, LogLevel};
+use crate::vars::settings;
+use crate::vars::values::{Flag, Port, Span, Whole};
+
+settings! {
+    /// The database that is read.
+    pub struct Database {
+        /// LibreChat's connection string; the database is the one of its path, else `LibreChat`.
+        mongo_uri: Secret;
+        /// A file that holds `MONGO_URI`.
+        mongo_uri_file: PathBuf;
+        /// Overrides the database that the connection string names.
+        mongo_database: String;
+        /// The largest number of connections to MongoDB.
+        mongo_pool_size: Whole<1, 100> = "4";
+        /// Only documents of this tenant count, everywhere.
+        tenant_id: String;
+    }
+}
+
+settings! {
+    /// What is made of it.
+    pub struct Collection {
+        /// How often what changed is folded in.
+        refresh_interval: Span = "30000";
+        /// Accepted and no longer needed: there is one tier.
+        advanced_refresh_interval: Span;
+        /// Accepted and no longer needed: there is one tier.
+        cardinality_refresh_interval: Span;
+        /// Whether the per-user families are there.
+        emit_per_user_metrics: Flag;
+        /// Whether the `id` label is the user's id and not the email address.
+        anonymize_email_label: Flag;
+        /// Beyond this many values of a label that users control the smallest go into `other`.
+        metrics_max_label_values: Whole<1, 100_000>;
+        /// LibreChat's families are left out when the last good fold is older than this.
+        metrics_max_staleness: Span = "10m";
+    }
+}
+
+settings! {
+    /// Where it is served.
+    pub struct Listen {
+        /// The address to bind: a name, an IPv4 or IPv6 address, or `unix:/path`.
+        host: Host = "0.0.0.0";
+        /// The port of everything, or of all but `/metrics` when `METRICS_PORT` is set.
+        port: Port = "9087";
+        /// The address to bind for `METRICS_PORT`; `HOST` when it is absent.
+        metrics_host: Host;
+        /// `/metrics` and the landing page only here; on `PORT` it is then a plain 404.
+        metrics_port: Port;
+        /// Which proxies may say where a request comes from: `false`, `true` (one), a number of hops, or a list of
+        /// networks, addresses and the names `loopback`, `linklocal`, `uniquelocal`.
+        trust_proxy: TrustProxy = "loopback";
+        /// The header that they say it in: `x-forwarded-for` or `forwarded`.
+        trust_proxy_header: ProxyHeader = "x-forwarded-for";
+    }
+}
+
+settings! {
+    /// Who is let in.
+    pub struct Guard {
+        /// A static token.
+        metrics_bearer_token: Secret;
+        /// A file of static tokens, one a line, all valid.
+        metrics_bearer_token_file: PathBuf;
+        /// The user of Basic authentication.
+        metrics_basic_auth_user: String;
+        /// Its password, or a bcrypt or argon2id hash of it.
+        metrics_basic_auth_password: Secret;
+        /// A file that holds the password or its hash.
+        metrics_basic_auth_password_file: PathBuf;
+        /// Networks and addresses that may ask at all, in addition to whichever method authorizes.
+        metrics_allowed_ips: AllowList;
+        /// Whether to refuse to start with `/metrics` open.
+        metrics_auth_required: Flag = "false";
+        /// Whether a rejection has a log line, at most about one a second for each reason.
+        metrics_auth_log_rejects: Flag = "true";
+        /// For development only: turns every authorizer off.
+        disable_auth: Flag = "false";
+    }
+}
+
+settings! {
+    /// LibreChat's own login as a way in.
+    pub struct Session {
+        /// LibreChat's `JWT_REFRESH_SECRET`: turns the authorizer on.
+        metrics_session_secret: Secret;
+        /// A file that holds it.
+        metrics_session_secret_file: PathBuf;
+        /// LibreChat's own name for it, used when `METRICS_SESSION_SECRET` is absent.
+        jwt_refresh_secret: Secret;
+        /// A file that holds it.
+        jwt_refresh_secret_file: PathBuf;
+        /// The cookie that LibreChat keeps the login in.
+        metrics_session_cookie: String = "refreshToken";
+        /// The roles that may look, separated by commas.
+        metrics_session_roles: String = "ADMIN";
+        /// Where a browser without a login is sent.
+        metrics_session_login_url: String;
+    }
+}
+
+settings! {
+    /// How much one client may ask and try.
+    pub struct Limits {
+        /// The time over which requests are counted.
+        rate_limit_window_ms: Whole<0, 86_400_000> = "60000";
+        /// Requests for `/metrics` in that time for each client address; 0 is no limit.
+        rate_limit_max: Whole<0, 1_000_000> = "120";
+        /// Requests for the health endpoints in that time for each client address; 0 is no limit.
+        health_rate_limit_max: Whole<0, 1_000_000> = "600";
+        /// Whether an address that guesses credentials is locked.
+        metrics_brute_force_protection: Flag = "true";
+        /// Guesses that lock it.
+        metrics_brute_force_max_failed_attempts: Whole<1, 32> = "5";
+        /// Seconds within which they count, and for which it is locked.
+        metrics_brute_force_ttl_seconds: Whole<1, 604_800> = "900";
+    }
+}
+
+settings! {
+    /// TLS.
+    pub struct Tls {
+        /// The certificate chain, PEM.
+        tls_cert_file: PathBuf;
+        /// Its private key, PEM.
+        tls_key_file: PathBuf;
+        /// Authorities of clients, PEM: clients without a certificate of theirs are refused.
+        tls_client_ca_file: PathBuf;
+        /// Whether `PORT` speaks TLS too when `METRICS_PORT` is another port.
+        tls_health: Flag = "true";
+    }
+}
+
+settings! {
+    /// What is logged.
+    pub struct Log {
+        /// `error`, `warn`, `info`, `debug` or `trace`.
+        log_level: LogLevel = "info";
+        /// `text` or `json`; text on a terminal, else JSON, when it is absent.
+        log_format: LogFormat;
+    }
+}

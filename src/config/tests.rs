@@ -1,0 +1,126 @@
+//! Rows of bad settings: each is one problem that names its variable and shows no secret.
+
+use super::*;
+
+fn read(pairs: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+    let uri = ("MONGO_URI", "mongodb://localhost/LibreChat");
+    let given =
+        pairs.iter().chain(pairs.iter().all(|(name, _)| !name.starts_with("MONGO_URI")).then_some(&uri));
+    let pairs = given.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let mut vars = Vars::new(pairs, VARIABLES);
+    Config::read(&mut vars, Needs::Mongo)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let config = read(&[]).unwrap();
+    assert_eq!(config.listen.public.to_string(), "0.0.0.0:9087");
+    assert!(config.listen.metrics.is_none() && config.guard.is_open() && config.tls.is_none());
+    assert_eq!(config.refresh_interval, Duration::from_secs(30));
+    assert_eq!(config.max_staleness, Duration::from_secs(600));
+    assert_eq!(config.limits.metrics.map(NonZeroU32::get), Some(120));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn one_listener_when_both_ports_are_the_same() {
+    assert!(read(&[("METRICS_PORT", "9087")]).unwrap().listen.metrics.is_none());
+    let metrics = |pairs| read(pairs).unwrap().listen.metrics.unwrap().to_string();
+    assert_eq!(metrics(&[("METRICS_PORT", "9090")]), "0.0.0.0:9090");
+    assert_eq!(metrics(&[("METRICS_PORT", "9087"), ("METRICS_HOST", "::1")]), "[::1]:9087");
+}
+
+/// The number in the list of attack cases, the settings, what the problem says.
+type Row = (u32, &'static [(&'static str, &'static str)], &'static str);
+
+#[test]
+fn every_mistake_is_one_problem_that_names_its_variable() {
+    let rows: &[Row] = &[
+        (
+            368,
+            &[("METRICS_BASIC_AUTH_USER", "alice")],
+            "METRICS_BASIC_AUTH_USER and METRICS_BASIC_AUTH_PASSWORD must both be set",
+        ),
+        (
+            369,
+            &[("METRICS_BASIC_AUTH_PASSWORD", "canary-canary-canary")],
+            "METRICS_BASIC_AUTH_USER and METRICS_BASIC_AUTH_PASSWORD must both be set",
+        ),
+        (
+            370,
+            &[("METRICS_BASIC_AUTH_USER", "a:b"), ("METRICS_BASIC_AUTH_PASSWORD", "canary-canary-canary")],
+            "METRICS_BASIC_AUTH_USER",
+        ),
+        (372, &[("METRICS_BEARER_TOKEN", " "), ("METRICS_AUTH_REQUIRED", "true")], "METRICS_AUTH_REQUIRED"),
+        (374, &[("METRICS_BEARER_TOKEN", "canary canary")], "METRICS_BEARER_TOKEN"),
+        (374, &[("METRICS_BEARER_TOKEN", "Bearer canary-canary")], "METRICS_BEARER_TOKEN"),
+        (
+            377,
+            &[("METRICS_BEARER_TOKEN", "canary"), ("METRICS_BEARER_TOKEN_FILE", "/x")],
+            "METRICS_BEARER_TOKEN and METRICS_BEARER_TOKEN_FILE are mutually exclusive",
+        ),
+        (378, &[("METRICS_BEARER_TOKEN_FILE", "/does/not/exist")], "METRICS_BEARER_TOKEN_FILE"),
+        (393, &[("METRICS_ALLOWED_IPS", "10.0.0.0/8,nonsense")], "METRICS_ALLOWED_IPS has \"nonsense\""),
+        (398, &[("METRICS_ALLOWED_IPS", ",")], "METRICS_ALLOWED_IPS is set but"),
+        (398, &[("METRICS_ALLOWED_IPS", " ")], "METRICS_ALLOWED_IPS is set but"),
+        (401, &[("TRUST_PROXY", "loopbak")], "loopback"),
+        (404, &[("PORT", "0")], "PORT must be a port"),
+        (405, &[("METRICS_PORT", "abc")], "METRICS_PORT must be a port"),
+        (406, &[("RATE_LIMIT_MAX", "1e3")], "RATE_LIMIT_MAX must be a whole number"),
+        (408, &[("METRICS_BEARER_TOKN", "canary")], "did you mean METRICS_BEARER_TOKEN?"),
+        (409, &[("METRICS_PORT", "tcp://10.0.0.1:9090")], "METRICS_PORT holds a Kubernetes service link"),
+        (0, &[("MONGO_URI", "mongodb://me:canary@")], "MONGO_URI"),
+        (0, &[("TLS_CERT_FILE", "/x")], "TLS_CERT_FILE and TLS_KEY_FILE must both be set"),
+        (0, &[("TLS_CLIENT_CA_FILE", "/x")], "TLS_CLIENT_CA_FILE needs"),
+        (0, &[("METRICS_SESSION_SECRET", "canary")], "METRICS_SESSION_SECRET"),
+        (0, &[("RATE_LIMIT_WINDOW_MS", "0")], "RATE_LIMIT_WINDOW_MS must not be 0"),
+        (0, &[("REFRESH_INTERVAL", "0")], "REFRESH_INTERVAL must be at least"),
+        (0, &[("EMIT_PER_USER_METRICS", "true")], "EMIT_PER_USER_METRICS is not available yet"),
+    ];
+    for (row, pairs, expected) in rows {
+        let problems = read(pairs).unwrap_err();
+        assert_eq!(problems.len(), 1, "row {row}: {problems:?}");
+        assert!(problems[0].contains(expected), "row {row}: {problems:?}");
+        assert!(!problems[0].contains("canary"), "row {row}: {problems:?}");
+    }
+}
+
+#[test]
+fn all_problems_come_at_once() {
+    let problems = read(&[
+        ("PORT", "abc"),
+        ("METRICS_ALLOWED_IPS", "nonsense"),
+        ("METRICS_BEARER_TOKEN", "a b"),
+        ("MONGO_URI", "localhost"),
+        ("LOG_LEVEL", "loud"),
+        ("TRUST_PROXY", "yes"),
+    ]);
+    assert_eq!(problems.unwrap_err().len(), 6);
+}
+
+#[test]
+fn a_missing_connection_string_names_the_demo() {
+    let mut vars = Vars::new([], VARIABLES);
+    let problems = Config::read(&mut vars, Needs::Mongo).unwrap_err();
+    assert!(problems[0].to_string().contains("demo"), "{problems:?}");
+    assert!(Config::read(&mut Vars::new([], VARIABLES), Needs::Nothing).is_ok());
+}
+
+#[test]
+fn what_works_but_is_hardly_meant_is_a_warning() {
+    let rows: &[(&[(&str, &str)], &str)] = &[
+        (&[("METRICS_BEARER_TOKEN", "")], "counts as absent"),
+        (&[("METRICS_BEARER_TOKEN", "short")], "shorter than 16"),
+        (&[("METRICS_BEARER_TOKEN", "changeme")], "placeholder"),
+        (&[("METRICS_ALLOWED_IPS", "0.0.0.0/0")], "allows everyone"),
+        (&[("TRUST_PROXY", "1")], "counts hops"),
+        (&[("METRICS_UNKNOWN", "x")], "METRICS_UNKNOWN"),
+        (&[("ADVANCED_REFRESH_INTERVAL", "60000")], "no longer needed"),
+    ];
+    for (pairs, expected) in rows {
+        let warnings = read(pairs).unwrap().warnings;
+        assert!(warnings.iter().any(|warning| warning.contains(expected)), "{pairs:?}: {warnings:?}");
+        assert_eq!(warnings.len(), 1, "{pairs:?}: {warnings:?}");
+    }
+}
