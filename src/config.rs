@@ -20,7 +20,8 @@ use crate::http::listener::Address;
 use crate::librechat::mongo;
 use crate::librechat::mongo::uri::Uri;
 use crate::telemetry::logging::{LogFormat, LogLevel};
-use crate::tls::pem::Files;
+use crate::tls::Acceptor;
+use crate::tls::pem::{Files, Pem};
 use crate::vars::{Problem, Variable, Vars};
 
 /// Every table of variables, in the order of the documentation.
@@ -87,9 +88,12 @@ pub struct LimitSettings {
     pub lockout: Option<(NonZeroU32, Duration)>,
 }
 
+/// TLS as it can be spoken at once: the files were read and fit each other.
 #[derive(Debug)]
 pub struct TlsSettings {
     pub files: Files,
+    pub pem: Pem,
+    pub acceptor: Acceptor,
     /// Whether `PORT` speaks TLS too when `/metrics` is elsewhere.
     pub on_public: bool,
 }
@@ -134,7 +138,7 @@ impl Config {
 /// The outer `None` is for a problem, the inner for no database.
 fn mongo(vars: &mut Vars, needs: Needs) -> Option<Option<MongoSettings>> {
     let area = Database::read(vars);
-    let uri = load(vars, "MONGO_URI", area.mongo_uri, area.mongo_uri_file, Uri::parse)?;
+    let uri = load(vars, ["MONGO_URI", "MONGO_URI_FILE"], area.mongo_uri, area.mongo_uri_file, Uri::parse)?;
     match (uri, needs) {
         (Some(uri), _) => {
             let settings = mongo::Settings {
@@ -235,7 +239,13 @@ fn tls(vars: &mut Vars) -> Option<Option<TlsSettings>> {
         }
     };
     let files = Files { cert, key, client_ca: area.tls_client_ca_file };
-    Some(Some(TlsSettings { files, on_public: area.tls_health.0 }))
+    let loaded = files.read().and_then(|pem| Acceptor::new(&pem).map(|acceptor| (pem, acceptor)));
+    // The error begins with its variable.
+    let (pem, acceptor) = loaded.map_err(|error| vars.report(error.to_string())).ok()?;
+    if files.is_key_world_readable() {
+        vars.warn("TLS_KEY_FILE", "names a file that everyone on this machine can read");
+    }
+    Some(Some(TlsSettings { files, pem, acceptor, on_public: area.tls_health.0 }))
 }
 
 #[cfg(test)]

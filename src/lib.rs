@@ -18,3 +18,7 @@ pub mod tls;
 
 pub mod config;
 pub mod http;
+
+pub mod app;
+
+pub mod cli;

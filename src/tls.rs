@@ -43,6 +43,12 @@ pub struct Acceptor {
     expiry: Gauge<i64, AtomicI64>,
 }
 
+impl std::fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Acceptor")
+    }
+}
+
 impl Acceptor {
     /// # Errors
     /// Names the file that does not hold what it should, or the key that does not fit the certificate.

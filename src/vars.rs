@@ -130,7 +130,12 @@ impl Vars {
     }
 
     pub fn problem(&mut self, name: &str, text: impl fmt::Display) {
-        self.problems.push(Problem(format!("{name} {text}")));
+        self.report(format!("{name} {text}"));
+    }
+
+    /// A problem whose text already begins with its variable.
+    pub fn report(&mut self, text: String) {
+        self.problems.push(Problem(text));
     }
 
     pub fn warn(&mut self, name: &str, text: impl fmt::Display) {

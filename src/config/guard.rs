@@ -2,6 +2,7 @@
 
 use super::areas::{Guard, Session};
 use super::secrets::{Loaded, load};
+use crate::auth::Method;
 use crate::auth::allowlist::AllowList;
 use crate::auth::basic::account::Account;
 use crate::auth::basic::check_user;
@@ -45,6 +46,18 @@ impl GuardSettings {
             self.allowed.is_some() || self.bearer.is_some() || self.basic.is_some() || self.session.is_some();
         self.disabled || !asks
     }
+
+    /// The methods that are on, in the order in which they are asked.
+    pub fn methods(&self) -> Vec<&'static str> {
+        let methods = [
+            (self.allowed.is_some(), Method::AllowList),
+            (self.bearer.is_some(), Method::Bearer),
+            (self.basic.is_some(), Method::Basic),
+            (self.session.is_some(), Method::Session),
+        ];
+        let on = methods.into_iter().filter(|(on, _)| *on && !self.disabled);
+        on.map(|(_, method)| method.label()).collect()
+    }
 }
 
 pub fn read(vars: &mut Vars) -> Option<GuardSettings> {
@@ -52,7 +65,7 @@ pub fn read(vars: &mut Vars) -> Option<GuardSettings> {
     let area = Guard::read(vars);
     let bearer = load(
         vars,
-        "METRICS_BEARER_TOKEN",
+        ["METRICS_BEARER_TOKEN", "METRICS_BEARER_TOKEN_FILE"],
         area.metrics_bearer_token,
         area.metrics_bearer_token_file,
         |secret| Tokens::parse(secret.expose()),
@@ -64,7 +77,7 @@ pub fn read(vars: &mut Vars) -> Option<GuardSettings> {
     let user = area.metrics_basic_auth_user;
     let password = load(
         vars,
-        "METRICS_BASIC_AUTH_PASSWORD",
+        ["METRICS_BASIC_AUTH_PASSWORD", "METRICS_BASIC_AUTH_PASSWORD_FILE"],
         area.metrics_basic_auth_password,
         area.metrics_basic_auth_password_file,
         |secret| Account::parse(user.as_deref().unwrap_or_default(), secret),
@@ -119,16 +132,20 @@ fn session(vars: &mut Vars) -> Option<Option<SessionSettings>> {
     let parse = |secret: &crate::secret::Secret| SessionSecret::parse(secret.expose());
     let own = load(
         vars,
-        "METRICS_SESSION_SECRET",
+        ["METRICS_SESSION_SECRET", "METRICS_SESSION_SECRET_FILE"],
         area.metrics_session_secret,
         area.metrics_session_secret_file,
         parse,
     )?;
     let secret = match own {
         Some(secret) => Some(secret),
-        None => {
-            load(vars, "JWT_REFRESH_SECRET", area.jwt_refresh_secret, area.jwt_refresh_secret_file, parse)?
-        }
+        None => load(
+            vars,
+            ["JWT_REFRESH_SECRET", "JWT_REFRESH_SECRET_FILE"],
+            area.jwt_refresh_secret,
+            area.jwt_refresh_secret_file,
+            parse,
+        )?,
     };
     let cookie = CookieName::parse(&area.metrics_session_cookie);
     let cookie = cookie.map_err(|reason| vars.problem("METRICS_SESSION_COOKIE", reason)).ok();

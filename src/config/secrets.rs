@@ -1,9 +1,11 @@
 //! Secrets that come inline or from a file.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::secret::Secret;
+use crate::reload::Watch;
 use crate::secret::file::SecretFile;
+use crate::secret::{Live, Secret};
 use crate::vars::Vars;
 
 /// A secret that was read and understood, and where it can be read again.
@@ -12,34 +14,57 @@ pub struct Loaded<T> {
     pub value: T,
     pub secret: Secret,
     /// The file and its variable, when it came from one.
-    pub file: Option<(String, SecretFile)>,
+    pub file: Option<(&'static str, SecretFile)>,
 }
 
-/// Takes `name` or its `_FILE` twin. The outer `None` is for a problem, the inner for neither being set.
+/// Takes a variable or its `_FILE` twin. The outer `None` is for a problem, the inner for neither being set.
 pub fn load<T>(
     vars: &mut Vars,
-    name: &str,
+    [name, twin]: [&'static str; 2],
     inline: Option<Secret>,
     file: Option<PathBuf>,
     parse: impl Fn(&Secret) -> Result<T, String>,
 ) -> Option<Option<Loaded<T>>> {
-    let twin = format!("{name}_FILE");
     let (secret, variable, file) = match (inline, file) {
         (None, None) => return Some(None),
         (Some(_), Some(_)) => {
             vars.problem(name, format!("and {twin} are mutually exclusive: set one of them"));
             return None;
         }
-        (Some(secret), None) => (secret, name.to_owned(), None),
+        (Some(secret), None) => (secret, name, None),
         (None, Some(path)) => {
             let file = SecretFile::new(path);
-            let secret = file.load().map_err(|error| vars.problem(&twin, error)).ok()?;
+            let secret = file.load().map_err(|error| vars.problem(twin, error)).ok()?;
             if file.is_world_readable() {
-                vars.warn(&twin, "names a file that everyone on this machine can read");
+                vars.warn(twin, "names a file that everyone on this machine can read");
             }
-            (secret, twin.clone(), Some((twin, file)))
+            (secret, twin, Some((twin, file)))
         }
     };
-    let value = parse(&secret).map_err(|reason| vars.problem(&variable, reason)).ok()?;
+    let value = parse(&secret).map_err(|reason| vars.problem(variable, reason)).ok()?;
     Some(Some(Loaded { value, secret, file }))
+}
+
+impl<T: Send + Sync + 'static> Loaded<T> {
+    /// The value in a slot that readers take it from and, when it came from a file, what keeps it current.
+    pub fn live(
+        self,
+        parse: impl Fn(&Secret) -> Result<T, String> + Send + 'static,
+    ) -> (Arc<Live<T>>, Option<Watch>) {
+        let slot = Arc::new(Live::new(self.value));
+        let watched = Arc::clone(&slot);
+        let watch = self.file.map(|(variable, file)| {
+            Watch::secret(variable, &self.secret, file, move |secret| {
+                parse(&secret).map(|value| watched.replace(value))
+            })
+        });
+        (slot, watch)
+    }
+}
+
+impl<T> Loaded<T> {
+    /// Hands each new content of the file to `apply`, when there is a file.
+    pub fn watch(self, apply: impl FnMut(Secret) -> Result<(), String> + Send + 'static) -> Option<Watch> {
+        self.file.map(|(variable, file)| Watch::secret(variable, &self.secret, file, apply))
+    }
 }

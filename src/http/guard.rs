@@ -7,6 +7,7 @@
 //! bytes whatever they bring; each decision is counted, and logged where that is on.
 
 pub mod limits;
+pub mod locked;
 pub mod reject_log;
 
 use std::sync::Arc;

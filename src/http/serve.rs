@@ -74,12 +74,17 @@ impl Server {
                     }
                 },
                 Some(_) = tasks.join_next() => {}
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = stopped(&mut stop) => break,
             }
         }
         drop(self.listener);
         while tasks.join_next().await.is_some() {}
     }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // When the sender is gone, so is whoever could want us to go on.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -154,7 +159,7 @@ impl Service {
                     return;
                 }
                 () = place.evicted() => return,
-                _ = stop.wait_for(|stop| *stop), if !stopping => {
+                () = stopped(&mut stop), if !stopping => {
                     stopping = true;
                     connection.as_mut().graceful_shutdown();
                 }

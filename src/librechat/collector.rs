@@ -120,12 +120,14 @@ pub fn moment(at: SystemTime) -> Moment {
     })
 }
 
-fn report_contents(before: &mut Contents, now: Contents) {
+/// Tells of a change: a new LibreChat is empty too, so this is a warning and no more.
+pub fn report_contents(before: &mut Contents, now: Contents) {
     if *before != now {
-        match now {
-            Contents::Nothing => warn!(
-                "no LibreChat collections found in the database: a new LibreChat is empty too, but check the name in \
-                 MONGO_URI or MONGO_DATABASE"
+        match &now {
+            Contents::Nothing { database } => warn!(
+                database,
+                "no LibreChat collections found in the database {database}: a new LibreChat is empty too, but check \
+                 the name in MONGO_URI or MONGO_DATABASE"
             ),
             Contents::LibreChat => info!("found LibreChat's collections"),
         }

@@ -6,6 +6,7 @@
 //! The connection is made when it is first needed and kept; a server that cannot be reached is an error of that pass.
 
 pub mod error;
+pub mod login;
 pub mod uri;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ use super::record::collection::Projected;
 use super::record::view::{Oddities, record};
 use super::record::{Collection, Record};
 use super::source::{Contents, Source, SourceError};
+use crate::secret::Live;
 
 /// How long a server may take to be found, and to connect to.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -52,20 +54,35 @@ impl Settings {
 #[derive(Debug)]
 pub struct Mongo {
     settings: Settings,
+    target: Live<Target>,
+}
+
+/// A connection string and, once it is needed, the client for it.
+#[derive(Debug)]
+struct Target {
+    uri: Uri,
     database: OnceCell<Database>,
 }
 
 impl Mongo {
     pub fn new(settings: Settings) -> Self {
-        Self { settings, database: OnceCell::new() }
+        let target = Target { uri: settings.uri.clone(), database: OnceCell::new() };
+        Self { settings, target: Live::new(target) }
+    }
+
+    /// Goes on with another connection string, of the same database. A pass under way ends with the old one.
+    pub fn reconnect(&self, uri: Uri) {
+        self.target.replace(Target { uri, database: OnceCell::new() });
     }
 
     /// The database, connecting first when that is still to be done. The driver itself connects lazily and again and
     /// again; what can fail here is the look-up of a `mongodb+srv` name.
-    async fn database(&self) -> Result<&Database, SourceError> {
-        self.database
+    async fn database(&self) -> Result<Database, SourceError> {
+        let target = self.target.current();
+        let database = target
+            .database
             .get_or_try_init(|| async {
-                let mut options = ClientOptions::parse(self.settings.uri.expose()).await?;
+                let mut options = ClientOptions::parse(target.uri.expose()).await?;
                 options.app_name.get_or_insert_with(|| "librechat-exporter".into());
                 options.max_pool_size = Some(self.settings.pool_size);
                 options.server_selection_timeout.get_or_insert(CONNECT);
@@ -76,12 +93,12 @@ impl Mongo {
                 let client = Client::with_options(options)?;
                 Ok(client.database(self.settings.database_name()))
             })
-            .await
-            .map_err(|error: mongodb::error::Error| self.explain(&error))
+            .await;
+        database.cloned().map_err(|error: mongodb::error::Error| error::explain(&error, &target.uri))
     }
 
     fn explain(&self, error: &mongodb::error::Error) -> SourceError {
-        error::explain(error, &self.settings.uri)
+        error::explain(error, &self.target.current().uri)
     }
 
     async fn in_time<T>(
@@ -116,7 +133,11 @@ impl Source for Mongo {
         let database = self.database().await?;
         let names = self.in_time(database.list_collection_names().into_future()).await?;
         let found = Collection::ALL.iter().any(|known| names.iter().any(|name| name == known.name()));
-        Ok(if found { Contents::LibreChat } else { Contents::Nothing })
+        Ok(if found {
+            Contents::LibreChat
+        } else {
+            Contents::Nothing { database: database.name().to_owned() }
+        })
     }
 
     async fn read(

@@ -26,11 +26,13 @@ pub trait Source: Send + Sync + 'static {
 }
 
 /// What a source holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contents {
     LibreChat,
     /// No collection of LibreChat: a new installation, or a wrong database name.
-    Nothing,
+    Nothing {
+        database: String,
+    },
 }
 
 /// Why a source could not be read. The text is one line, for people, without credentials.

@@ -155,6 +155,12 @@ impl Status {
         self.finished(took);
     }
 
+    /// Of a single pass: what a refresh that succeeded says.
+    pub fn finish_once(&self, at: SystemTime, took: Duration) {
+        self.set_reach(Reach::Connected);
+        self.succeeded(at, took);
+    }
+
     pub(super) fn failed(&self, took: Duration) {
         self.up.set(0);
         self.errors.get_or_create(&ALL).inc();

@@ -1,0 +1,181 @@
+//! The composition root: build, bind, spawn, drain. The only module that names every part.
+
+pub mod guard;
+pub mod login;
+pub mod signals;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, bail};
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use self::signals::Signals;
+use crate::auth::session::Directory;
+use crate::config::{Config, TlsSettings};
+use crate::exposition::{Exposition, Format, Snapshot};
+use crate::http::listener::Address;
+use crate::http::serve::Server;
+use crate::http::{Site, Surface, record, router};
+use crate::librechat::collector::{Collector, fold, moment, report_contents};
+use crate::librechat::mongo::Mongo;
+use crate::librechat::mongo::uri::Uri;
+use crate::librechat::source::{Contents, Source};
+use crate::librechat::status::Status;
+use crate::reload::metrics::Reloads;
+use crate::reload::{Reloader, Watch};
+use crate::telemetry;
+use crate::tls::Acceptor;
+
+/// How long requests in flight may take to finish: a little less than the 30 s that Kubernetes waits.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// How serving ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every request in flight was answered.
+    Drained,
+    /// A second signal came, or the time ran out.
+    Cut,
+}
+
+/// The wall clock, read here and handed to whoever needs it.
+#[expect(clippy::disallowed_methods, reason = "the edge that time comes in at")]
+pub fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// The database of the settings, and what keeps its connection string current.
+pub fn mongo(config: &mut Config) -> Option<(Arc<Mongo>, Vec<Watch>)> {
+    let settings = config.mongo.take()?;
+    let mongo = Arc::new(Mongo::new(settings.settings));
+    let slot = Arc::clone(&mongo);
+    let watch = settings.uri.watch(move |secret| Uri::parse(&secret).map(|uri| slot.reconnect(uri)));
+    Some((mongo, watch.into_iter().collect()))
+}
+
+/// Folds once, as of `at`, and gives the classic text.
+///
+/// # Errors
+/// Those of the source.
+pub async fn once<S: Source>(source: &S, at: SystemTime) -> anyhow::Result<String> {
+    let mut registry = Registry::default();
+    let status = Status::register(&mut registry);
+    let started = Instant::now();
+    report_contents(&mut Contents::LibreChat, source.prepare().await?);
+    let folds = fold(source, &status).await?;
+    status.finish_once(at, started.elapsed());
+    let snapshot = Snapshot::render(folds.export(moment(at)), at, started);
+    // Only what the fold says of itself: the metrics of a process that is gone mean nothing in a textfile.
+    let exposition = Exposition::new(registry, Duration::MAX);
+    exposition.publish(snapshot);
+    let body = exposition.body(Format::Classic, crate::exposition::body::Coding::Identity, started).concat();
+    String::from_utf8(body).context("the exposition is not text")
+}
+
+/// Serves until a signal.
+///
+/// # Errors
+/// A listener that cannot be bound.
+pub async fn serve<S: Source>(
+    config: Config,
+    source: Arc<S>,
+    directory: Arc<dyn Directory>,
+    mut watches: Vec<Watch>,
+) -> anyhow::Result<Ended> {
+    let signals = Signals::install()?;
+    let listeners = bind(&config).await?;
+    let mut registry = Registry::default();
+    telemetry::register_build_info(&mut registry);
+    telemetry::process::register(&mut registry);
+    let status = Arc::new(Status::register(&mut registry));
+    let own = registry.sub_registry_with_prefix("librechat_exporter");
+    let requests = record::Requests::register(own);
+    let reloads = Reloads::register(own);
+    let tls = config.tls.map(|tls| acceptor(tls, own, &mut watches));
+    let guard = guard::build(config.guard, &config.limits, &config.listen, directory, own, &mut watches)?;
+    let exposition = Arc::new(Exposition::new(registry, config.max_staleness));
+    let site =
+        Arc::new(Site { exposition: Arc::clone(&exposition), status: Arc::clone(&status), guard, requests });
+
+    let collector = Collector::new(source, exposition, status, config.refresh_interval, now);
+    tokio::spawn(collector.run());
+    tokio::spawn(Reloader::new(watches, reloads).run(signals.hangups()));
+    let (stop, stopped) = watch::channel(false);
+    let mut servers = JoinSet::new();
+    for (listener, surface) in listeners {
+        let tls = tls.as_ref().filter(|tls| tls.is_for(surface)).map(|tls| tls.acceptor.clone());
+        let server =
+            Server { listener, router: router(surface, Arc::clone(&site)), site: Arc::clone(&site), tls };
+        servers.spawn(server.run(stopped.clone()));
+    }
+    signals.first().await;
+    info!("stopping: requests in flight are finished, nothing new is accepted");
+    // Nobody can have dropped the receivers: the servers run.
+    let _ = stop.send(true);
+    let drained = async { while servers.join_next().await.is_some() {} };
+    tokio::select! {
+        result = timeout(DRAIN, drained) => match result {
+            Ok(()) => Ok(Ended::Drained),
+            Err(_) => {
+                warn!("requests in flight did not finish in {DRAIN:?} and are cut");
+                Ok(Ended::Drained)
+            }
+        },
+        () = signals.second() => Ok(Ended::Cut),
+    }
+}
+
+/// Both sockets or none: an exporter that is half up looks as if it were well.
+async fn bind(config: &Config) -> anyhow::Result<Vec<(crate::http::listener::Listener, Surface)>> {
+    let mut listeners = Vec::new();
+    let surfaces: &[(&str, &Address, Surface)] = match &config.listen.metrics {
+        None => &[("HOST and PORT", &config.listen.public, Surface::Whole)],
+        Some(metrics) => &[
+            ("HOST and PORT", &config.listen.public, Surface::Public),
+            ("METRICS_HOST and METRICS_PORT", metrics, Surface::Metrics),
+        ],
+    };
+    for (variables, address, surface) in surfaces {
+        match address.bind().await {
+            Ok(listener) => listeners.push((listener, *surface)),
+            Err(error) => bail!("{variables}: cannot listen on {address}: {error}"),
+        }
+        info!(%address, "listening");
+        if surface_is_open(config, *surface) && !address.is_local() {
+            warn!(%address, "/metrics is open: whoever can reach this address may read it");
+        }
+    }
+    Ok(listeners)
+}
+
+/// TLS on the listeners that speak it.
+struct Encrypted {
+    acceptor: Acceptor,
+    on_public: bool,
+}
+
+impl Encrypted {
+    fn is_for(&self, surface: Surface) -> bool {
+        surface != Surface::Public || self.on_public
+    }
+}
+
+fn acceptor(tls: TlsSettings, registry: &mut Registry, watches: &mut Vec<Watch>) -> Encrypted {
+    let TlsSettings { files, pem, acceptor, on_public } = tls;
+    acceptor.register(registry);
+    if acceptor.has_expired(now()) {
+        warn!("the certificate of TLS_CERT_FILE has expired");
+    }
+    let slot = acceptor.clone();
+    watches.push(Watch::new("TLS_CERT_FILE", &pem, move || files.read(), move |pem| slot.replace(&pem)));
+    Encrypted { acceptor, on_public }
+}
+
+fn surface_is_open(config: &Config, surface: Surface) -> bool {
+    surface != Surface::Public && config.guard.is_open()
+}

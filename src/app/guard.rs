@@ -1,0 +1,91 @@
+//! The list of authorizers, in the order in which they are asked, and what else the guard is made of.
+
+use std::sync::Arc;
+
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use tracing::warn;
+
+use crate::auth::Authorizer;
+use crate::auth::basic::Basic;
+use crate::auth::basic::account::Account;
+use crate::auth::bearer::{Bearer, Tokens};
+use crate::auth::metrics::Decisions;
+use crate::auth::policy::Policy;
+use crate::auth::session::secret::SessionSecret;
+use crate::auth::session::{Directory, Session};
+use crate::config::guard::GuardSettings;
+use crate::config::{LimitSettings, ListenSettings};
+use crate::http::guard::Guard;
+use crate::http::guard::limits::Limits;
+use crate::http::guard::locked::LockedAddresses;
+use crate::http::guard::reject_log::RejectLog;
+use crate::limit::lockout::Lockout;
+use crate::limit::rate::Rate;
+use crate::reload::Watch;
+
+/// Builds the guard; whatever of it comes from files is added to `watches`.
+pub fn build(
+    settings: GuardSettings,
+    limits: &LimitSettings,
+    listen: &ListenSettings,
+    directory: Arc<dyn Directory>,
+    registry: &mut Registry,
+    watches: &mut Vec<Watch>,
+) -> anyhow::Result<Guard> {
+    let rate = |max| Some(Rate::new(max, limits.window));
+    let lockout = limits.lockout.map(|(attempts, ttl)| Arc::new(Lockout::new(attempts, ttl)));
+    LockedAddresses::register(lockout.clone(), registry);
+    let rejects = RejectLog::new(settings.log_rejects);
+    let (policy, login) = policy(settings, directory, watches);
+    let enabled = Gauge::<i64>::default();
+    enabled.set(i64::from(policy.is_enabled()));
+    registry.register("auth_enabled", "Whether /metrics asks for anything", enabled);
+    Ok(Guard {
+        policy,
+        trust: listen.trust.clone(),
+        header: listen.header,
+        limits: Limits::register(limits.metrics.and_then(rate), limits.health.and_then(rate), registry),
+        lockout,
+        login,
+        decisions: Decisions::register(registry),
+        rejects,
+    })
+}
+
+fn policy(
+    settings: GuardSettings,
+    directory: Arc<dyn Directory>,
+    watches: &mut Vec<Watch>,
+) -> (Policy, Option<crate::auth::session::login::LoginRedirect>) {
+    if settings.disabled {
+        warn!("DISABLE_AUTH is on: /metrics answers whoever asks; for development only");
+        return (Policy::new(None, Vec::new()), None);
+    }
+    let mut authorizers: Vec<Box<dyn Authorizer>> = Vec::new();
+    let mut login = None;
+    if let Some(bearer) = settings.bearer {
+        let (slot, watch) = bearer.live(|secret| Tokens::parse(secret.expose()));
+        watches.extend(watch);
+        authorizers.push(Box::new(Bearer::new(slot)));
+    }
+    if let Some(basic) = settings.basic {
+        let user = basic.user;
+        let (slot, watch) = basic.account.live(move |secret| Account::parse(&user, secret));
+        watches.extend(watch);
+        authorizers.push(Box::new(Basic::new(slot)));
+    }
+    if let Some(session) = settings.session {
+        let (slot, watch) = session.secret.live(|secret| SessionSecret::parse(secret.expose()));
+        watches.extend(watch);
+        authorizers.push(Box::new(Session::new(
+            slot,
+            session.cookie,
+            session.roles,
+            directory,
+            crate::app::now,
+        )));
+        login = session.login;
+    }
+    (Policy::new(settings.allowed, authorizers), login)
+}
