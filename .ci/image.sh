@@ -30,7 +30,11 @@ image_steps() {
     [[ -n $command ]] || fail "the Dockerfile has no RUN that calls cargo build"
     root=$(mktemp -d)
     printf '%s\n' "$command"
-    (cd "$context" && REVISION=$(git rev-parse HEAD) OUT=$root/librechat-exporter bash -euo pipefail -c "$command")
+    (
+        cd "$context" || exit
+        unset CARGO_TARGET_DIR
+        REVISION=$(git rev-parse HEAD) OUT=$root/librechat-exporter bash -euo pipefail -c "$command"
+    )
 
     # What the base image (distroless cc, Debian 12) has, and no more.
     while read -r library; do

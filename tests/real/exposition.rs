@@ -104,3 +104,26 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     }
     None
 }
+
+#[test]
+fn reads_labels_with_every_escape() {
+    let samples = parse(
+        "# HELP a A.\n# TYPE a gauge\na{b=\"x \\\"y\\\" \\\\ \\n|{},=\",c=\"\"} 1.5e3\nplain 2 1700000000000\n",
+    );
+    let labels = BTreeMap::from([("b", "x \"y\" \\ \n|{},="), ("c", "")]);
+    let labels = labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    assert_eq!(samples.get(&Series { name: "a".to_owned(), labels }), Some(&1500.0));
+    assert_eq!(value(&samples, "plain"), Some(2.0));
+    assert_eq!(value(&samples, "absent"), None);
+}
+
+#[test]
+fn tells_every_difference_in_both_directions_and_none_within_the_tolerance() {
+    let expected = parse("same 0.1\nclose 1000000000000\nfar 1\nmissing 5\nzero 0\n");
+    let actual = parse("same 0.1\nclose 1000000000001\nfar 1.00001\ntoo_many 6\nzero 0.0000001\n");
+    let found = differences(&expected, &actual).join("\n");
+    let wanted =
+        "far{} = 1.00001, not 1\nmissing: missing{} = 5\nzero{} = 0.0000001, not 0\ntoo many: too_many{} = 6";
+    assert_eq!(found, wanted);
+    assert!(differences(&expected, &expected).is_empty());
+}

@@ -62,15 +62,21 @@ pub(crate) fn free_port() -> u16 {
     panic!("no free port between {FIRST_PORT} and {}", FIRST_PORT + PORTS);
 }
 
+/// The shortest and the longest pause between two questions: soon at first, then not so often that a limit on
+/// requests of the exporter is met.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(640));
+
 /// Asks again and again until the answer is `Ok`; panics with `what` and the last `Err` after [`DEADLINE`].
 pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Result<T, String>) -> T {
     let start = Instant::now();
+    let (mut pause, longest) = PAUSES;
     loop {
         let last = match ask().await {
             Ok(answer) => return answer,
             Err(reason) => reason,
         };
         assert!(start.elapsed() < DEADLINE, "{what}: not within {DEADLINE:?}; at last: {last}");
-        tokio::time::sleep(Duration::from_millis(25)).await;
+        tokio::time::sleep(pause).await;
+        pause = longest.min(pause * 2);
     }
 }
