@@ -29,6 +29,7 @@ image_steps() {
     command=$(image_build_command)
     [[ -n $command ]] || fail "the Dockerfile has no RUN that calls cargo build"
     root=$(mktemp -d)
+    chmod 755 "$root"
     printf '%s\n' "$command"
     (
         cd "$context" || exit
@@ -49,16 +50,22 @@ image_steps() {
     rm -rf "$root"
 }
 
-# The health check as the image would run it: from an empty environment, where nobody may write. It must fail while
-# nothing serves, and hold while `demo` does.
+# The health check as the image would run it: from an empty environment, as the image's user where that can be, in a
+# folder where nobody may write. It must fail while nothing serves, and hold while `demo` does.
 image_health_check() {
-    local program=$1 port=19087 demo tries
+    local program=$1 port=19087 demo tries user as=()
     grep -q '"/librechat-exporter", "healthcheck"' Dockerfile || fail "the Dockerfile has no HEALTHCHECK in exec form"
-    if (cd / && env -i PORT=$port "$program" healthcheck); then fail "healthcheck holds though nothing serves"; fi
-    (cd / && exec env -i PORT=$port HOST=127.0.0.1 "$program" demo) &
+    user=$(sed -nE 's/^USER ([0-9]+):([0-9]+)$/--reuid=\1 --regid=\2/p' Dockerfile)
+    [[ -n $user ]] || fail "the Dockerfile's USER is not a pair of numbers"
+    # shellcheck disable=SC2206 # two words on purpose
+    if [[ $(id -u) == 0 ]]; then as=(setpriv $user --clear-groups); fi
+    as+=(env -i "PORT=$port" HOST=127.0.0.1 "$program")
+
+    if (cd / && "${as[@]}" healthcheck); then fail "healthcheck holds though nothing serves"; fi
+    (cd / && exec "${as[@]}" demo) &
     demo=$!
     for ((tries = 0; tries < 100; tries++)); do
-        if (cd / && env -i PORT=$port "$program" healthcheck) 2>/dev/null; then break; fi
+        if (cd / && "${as[@]}" healthcheck) 2>/dev/null; then break; fi
         kill -0 "$demo" 2>/dev/null || fail "demo ended at once"
         sleep 0.1
     done
