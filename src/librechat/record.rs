@@ -120,7 +120,7 @@ pub struct Transaction<'a> {
     pub model: Option<Cow<'a, str>>,
     /// `prompt`, `completion` or `credits`.
     pub token_type: Option<Cow<'a, str>>,
-    /// Tokens, negative for spending.
+    /// Tokens, negative for spending; 0 where the document has none, `None` where it has something odd.
     pub raw_amount: Option<f64>,
     /// Credits for one token.
     pub rate: Option<f64>,

@@ -1,7 +1,7 @@
 //! Cost in USD as LibreChat reckons it, over all time.
 //!
 //! Only transactions of a known model have a cost: |tokenValue| / 10^6, or |rawAmount| × (rate, else 1) / 10^6 where
-//! there is no tokenValue.
+//! there is no tokenValue or it is 0, as the Node exporter has it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -45,7 +45,10 @@ pub(super) fn priced_model<'a>(row: &'a Transaction<'_>) -> Option<&'a str> {
 }
 
 fn usd(row: &Transaction<'_>) -> Option<f64> {
-    let credits = row.token_value.or_else(|| Some(row.raw_amount? * row.rate.unwrap_or(1.0)));
+    let credits = row
+        .token_value
+        .filter(|value| *value != 0.0)
+        .or_else(|| Some(row.raw_amount? * row.rate.unwrap_or(1.0)));
     credits.map(|credits| credits.abs() / CREDITS_PER_USD)
 }
 
@@ -147,6 +150,7 @@ mod tests {
             row(Some("m"), Some(-2e6), Some(9.0)),
             row(Some("m"), None, Some(3.0)),
             row(Some("m"), None, None),
+            row(Some("m"), Some(0.0), Some(4.0)),
             row(Some("unknown"), Some(-5e6), None),
             row(Some("UNKNOWN"), Some(-5e6), None),
             row(None, Some(-5e6), None),
@@ -155,14 +159,14 @@ mod tests {
         assert_eq!(
             lines::<Cost>(&records, &[], 0),
             [
-                "librechat_cost_per_conversation_avg 6",
-                "librechat_transaction_cost_avg{tokenType=\"unknown\"} 2",
-                "librechat_transaction_cost_by_agent{agent=\"agent_1\"} 6",
-                "librechat_transaction_cost_by_email_domain{email_domain=\"unknown\"} 6",
-                "librechat_transaction_cost_per_model{model=\"m\"} 6",
+                "librechat_cost_per_conversation_avg 10",
+                "librechat_transaction_cost_avg{tokenType=\"unknown\"} 2.5",
+                "librechat_transaction_cost_by_agent{agent=\"agent_1\"} 10",
+                "librechat_transaction_cost_by_email_domain{email_domain=\"unknown\"} 10",
+                "librechat_transaction_cost_per_model{model=\"m\"} 10",
                 "librechat_transaction_cost_per_user 0",
-                "librechat_transaction_cost_sum{tokenType=\"unknown\"} 6",
-                "librechat_transaction_cost_total_usd 6",
+                "librechat_transaction_cost_sum{tokenType=\"unknown\"} 10",
+                "librechat_transaction_cost_total_usd 10",
             ]
         );
     }

@@ -14,13 +14,13 @@ pub(super) fn explain(error: &Error, uri: &Uri) -> SourceError {
     let text = match error.kind.as_ref() {
         ErrorKind::ServerSelection { .. } => format!("no MongoDB answers at {hosts}"),
         ErrorKind::Authentication { .. } => {
-            format!("MongoDB at {hosts} refuses the credentials of MONGO_URI")
+            format!("MongoDB at {hosts} does not authenticate us with the credentials of MONGO_URI")
         }
         ErrorKind::Command(command) if command.code == AUTHENTICATION_FAILED => {
-            format!("MongoDB at {hosts} refuses the credentials of MONGO_URI")
+            format!("MongoDB at {hosts} does not authenticate us with the credentials of MONGO_URI")
         }
         ErrorKind::Command(command) if command.code == UNAUTHORIZED => format!(
-            "MongoDB at {hosts} does not let us read: give MONGO_URI a user with the role `read` on the database"
+            "MongoDB at {hosts} does not authorize us to read: give MONGO_URI a user with the role `read` on the database"
         ),
         ErrorKind::DnsResolve { .. } => format!("the name {hosts} of MONGO_URI cannot be resolved"),
         _ => uri.redact(&one_line(&error.to_string())),

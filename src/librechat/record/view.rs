@@ -61,13 +61,14 @@ impl Fields {
     }
 
     fn transaction<'a>(&mut self, document: &'a RawDocument) -> Transaction<'a> {
-        let mut transaction = Transaction::default();
+        // LibreChat's own reckoning takes an amount that is not there for 0.
+        let mut transaction = Transaction { raw_amount: Some(0.0), ..Transaction::default() };
         self.each(document, |fields, name, value| match name {
             "user" => transaction.user = fields.id("user", value),
             "conversationId" => transaction.conversation = fields.text("conversationId", value),
             "model" => transaction.model = fields.text("model", value),
             "tokenType" => transaction.token_type = fields.text("tokenType", value),
-            "rawAmount" => transaction.raw_amount = fields.number("rawAmount", value),
+            "rawAmount" if !is_null(value) => transaction.raw_amount = fields.number("rawAmount", value),
             "rate" => transaction.rate = fields.number("rate", value),
             "tokenValue" => transaction.token_value = fields.number("tokenValue", value),
             _ => {}
@@ -195,7 +196,7 @@ impl Fields {
     /// Null is a normal absence; anything else here is of an odd type.
     fn absent<T>(&mut self, field: &'static str, value: RawBsonRef<'_>) -> Option<T> {
         match value {
-            RawBsonRef::Null | RawBsonRef::Undefined => None,
+            value if is_null(value) => None,
             _ => self.odd(field),
         }
     }
@@ -204,6 +205,10 @@ impl Fields {
         self.oddities.note(field);
         None
     }
+}
+
+fn is_null(value: RawBsonRef<'_>) -> bool {
+    matches!(value, RawBsonRef::Null | RawBsonRef::Undefined)
 }
 
 #[cfg(test)]
