@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::program::DEADLINE;
 
 /// An answer as it came.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Response {
     pub(crate) status: u16,
     /// `HTTP/1.1 200 OK`.
@@ -19,6 +19,13 @@ pub(crate) struct Response {
     /// Header lines in order, names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let body = start(&self.body);
+        f.debug_tuple("Response").field(&self.status_line).field(&self.headers).field(&body).finish()
+    }
 }
 
 impl Response {
@@ -51,8 +58,14 @@ impl Response {
 }
 
 /// The text of a request, made line by line.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Request(Vec<u8>);
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", start(&self.0))
+    }
+}
 
 impl Request {
     pub(crate) fn new(line: &str) -> Self {
@@ -151,6 +164,15 @@ impl Connection {
             Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(bytes),
             Err(error) => Err(error),
         }
+    }
+}
+
+impl Connection {
+    /// As [`Connection::rest`], for a clock that jumps.
+    pub(crate) async fn rest_however_long(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let _ = self.stream.read_to_end(&mut bytes).await;
+        bytes
     }
 }
 

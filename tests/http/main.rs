@@ -16,5 +16,10 @@ mod refusal;
 // The tests.
 mod addresses;
 mod authorization;
+mod connections;
+mod framing;
 mod limits;
 mod lockout;
+mod negotiation;
+mod signals;
+mod surface;

@@ -85,16 +85,27 @@ impl Program {
 
     /// Starts `demo` and waits until it listens, wherever that is.
     pub(crate) async fn launch(environment: &[(&str, &str)]) -> Self {
+        Self::start("demo", environment, "the demo answers").await
+    }
+
+    /// Starts `serve` on a port of 127.0.0.1 and waits until it answers.
+    pub(crate) async fn serve(environment: &[(&str, &str)]) -> Self {
+        let program = Self::start("serve", environment, "listening").await;
+        program.until("/livez", 200).await;
+        program
+    }
+
+    async fn start(command: &str, environment: &[(&str, &str)], sign: &str) -> Self {
         let folder = TempDir::with_prefix("exporter").unwrap();
         let port = free_port();
         let number = port.to_string();
-        let mut settings = vec![("HOST", "127.0.0.1"), ("PORT", &number), ("LOG_FORMAT", "json")];
+        let mut settings = vec![("HOST", "127.0.0.1"), ("PORT", &*number), ("LOG_FORMAT", "json")];
         settings.extend(environment);
-        let mut process = Process::start(command(&["demo"], &settings, folder.path()));
+        let mut process = Process::start(self::command(&[command], &settings, folder.path()));
         eventually("the exporter listens", async || {
             process.expect_alive();
             match process.stderr.text() {
-                log if log.contains("the demo answers") => Ok(()),
+                log if log.contains(sign) => Ok(()),
                 log => Err(log),
             }
         })
