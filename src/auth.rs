@@ -21,9 +21,12 @@ pub mod clock;
 pub mod excerpt;
 pub mod jwa;
 pub mod jwks;
+pub mod jwt;
 pub mod metrics;
 pub mod policy;
 pub mod reason;
+
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -93,4 +96,10 @@ pub trait Authorizer: Send + Sync {
     fn challenge(&self) -> Option<Challenge>;
 
     fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a>;
+
+    /// When asking again may help after [`Reason::Unavailable`], as far as that is known now; rounded up by whoever
+    /// writes it into `Retry-After`.
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
 }

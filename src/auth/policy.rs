@@ -1,6 +1,7 @@
 //! One decision out of many verdicts.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use http::HeaderValue;
 
@@ -35,6 +36,14 @@ pub struct Admission {
 pub struct Denial {
     pub method: Method,
     pub reason: Reason,
+    /// When to come back, for a refusal that only says "not now".
+    pub retry_after: Option<Duration>,
+}
+
+impl Denial {
+    pub fn new(method: Method, reason: Reason) -> Self {
+        Self { method, reason, retry_after: None }
+    }
 }
 
 /// The gate that every caller must pass, and the authorizers of which any may let it in.
@@ -69,7 +78,7 @@ impl Policy {
     pub fn admit(&self, address: Option<IpAddr>) -> Result<Admission, Denial> {
         match &self.gate {
             Some(list) if !address.is_some_and(|address| list.contains(address)) => {
-                Err(Denial { method: Method::AllowList, reason: Reason::AddressNotAllowed })
+                Err(Denial::new(Method::AllowList, Reason::AddressNotAllowed))
             }
             _ => Ok(Admission { _private: () }),
         }
@@ -84,7 +93,7 @@ impl Policy {
             let method = if self.gate.is_some() { Method::AllowList } else { Method::None };
             return Ok(Permit { method });
         }
-        let mut denial = Denial { method: Method::None, reason: nothing_to_judge(caller) };
+        let mut denial = Denial::new(Method::None, nothing_to_judge(caller));
         for authorizer in &self.authorizers {
             let method = authorizer.method();
             let verdict = match authorizer.judge(caller) {
@@ -93,7 +102,10 @@ impl Policy {
             };
             match verdict {
                 Verdict::Allow => return Ok(Permit { method }),
-                Verdict::Deny(reason) if reason > denial.reason => denial = Denial { method, reason },
+                Verdict::Deny(reason) if reason > denial.reason => {
+                    let retry_after = authorizer.retry_after().filter(|_| reason.status().is_server_error());
+                    denial = Denial { method, reason, retry_after };
+                }
                 Verdict::Deny(_) | Verdict::Abstain => {}
             }
         }
