@@ -18,6 +18,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -25,8 +26,9 @@ use super::caller::Caller;
 use super::clock::WallClock;
 use super::excerpt::Excerpt;
 use super::jwa::Algorithms;
+use super::jwks::fetch::Fetcher;
 use super::jwks::set::KeySet;
-use super::jwks::{Jwks, LookUp};
+use super::jwks::{self, Jwks, LookUp};
 use super::reason::Reason;
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
 use crate::secret::Fingerprint;
@@ -51,7 +53,16 @@ pub struct Jwt {
 }
 
 impl Jwt {
-    pub fn new(settings: Settings, keys: Jwks, clock: WallClock, metrics: Metrics) -> Self {
+    /// Starts to fetch keys in the background, on the current tokio runtime; see [`Jwks::spawn`].
+    pub fn spawn(settings: Settings, fetcher: Fetcher, clock: WallClock, registry: &mut Registry) -> Self {
+        let keys = Jwks::spawn(
+            settings.source.clone(),
+            fetcher,
+            settings.max_stale,
+            clock.clone(),
+            jwks::metrics::Metrics::register(registry),
+        );
+        let metrics = Metrics::register(registry);
         let rules = Rules::new(&settings);
         Self { settings, rules, keys, verified: Verified::new(), clock, metrics, hinted: Mutex::default() }
     }

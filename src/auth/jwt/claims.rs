@@ -137,5 +137,4 @@ fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<f64>, ()> {
 }
 
 #[cfg(test)]
-#[path = "claims_tests.rs"]
 mod tests;

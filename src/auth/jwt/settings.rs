@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::auth::clock::WallClock;
 use crate::auth::jwa::Algorithms;
 use crate::auth::jwks::endpoint::{Endpoint, Issuer};
+use crate::auth::jwks::fetch::Fetcher;
 use crate::auth::jwks::origin::Source;
 
 /// Names that tokens may be issued for (`METRICS_OAUTH2_AUDIENCE`, separated by commas). Never empty.
@@ -258,6 +260,21 @@ impl Draft {
 }
 
 impl Settings {
+    /// The client for the issuer, which trusts the authorities of `ca_file` too.
+    ///
+    /// # Errors
+    /// What is wrong with that file, as a sentence that names its variable.
+    pub fn fetcher(&self, clock: WallClock) -> Result<Fetcher, String> {
+        let authorities = self.ca_file.as_ref().map(std::fs::read).transpose();
+        authorities
+            .map_err(|error| format!("cannot be read: {error}"))
+            .and_then(|authorities| Fetcher::new(authorities.as_deref(), clock))
+            .map_err(|problem| match self.ca_file {
+                Some(_) => format!("METRICS_OAUTH2_CA_FILE {problem}"),
+                None => format!("METRICS_OAUTH2_ISSUER {problem}"),
+            })
+    }
+
     /// What works, and is probably not meant; sentences that name the variable.
     pub fn warnings(&self) -> Vec<&'static str> {
         let mut warnings = Vec::new();
@@ -284,5 +301,4 @@ impl Settings {
 }
 
 #[cfg(test)]
-#[path = "settings_tests.rs"]
 mod tests;
