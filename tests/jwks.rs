@@ -3,6 +3,7 @@
 //! Tokio's clock is frozen: time passes only when a test says so, so nothing sleeps and everything is exact; the numbers
 //! in names are rows of the table of attack cases.
 
+#[cfg(test)]
 mod jwks {
     mod bench;
     mod idp;
@@ -10,6 +11,7 @@ mod jwks {
 
     mod fetching;
     mod life_cycle;
+    mod logs;
     mod outage;
     mod storms;
     mod tokens;

@@ -16,8 +16,8 @@ use crate::auth::reason::Reason;
 /// The longest token that is looked at, in bytes.
 const LONGEST: usize = 16 * 1024;
 
-/// A JWS in compact serialization (RFC 7515 section 7.1), not verified yet.
-#[derive(Debug)]
+/// A JWS in compact serialization (RFC 7515 section 7.1), not verified yet. It cannot be printed: whoever reads it
+/// could use it.
 pub(super) struct Token {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<String>,
