@@ -28,7 +28,7 @@ use crate::librechat::source::{Contents, Source};
 use crate::librechat::status::Status;
 use crate::reload::metrics::Reloads;
 use crate::reload::{Reloader, Watch};
-use crate::telemetry;
+use crate::telemetry::{self, clock};
 use crate::tls::Acceptor;
 
 /// How long requests in flight may take to finish: a little less than the 30 s that Kubernetes waits.
@@ -41,12 +41,6 @@ pub enum Ended {
     Drained,
     /// A second signal came, or the time ran out.
     Cut,
-}
-
-/// The wall clock, read here and handed to whoever needs it.
-#[expect(clippy::disallowed_methods, reason = "the edge that time comes in at")]
-pub fn now() -> SystemTime {
-    SystemTime::now()
 }
 
 /// The database of the settings, and what keeps its connection string current.
@@ -102,7 +96,7 @@ pub async fn serve<S: Source>(
     let site =
         Arc::new(Site { exposition: Arc::clone(&exposition), status: Arc::clone(&status), guard, requests });
 
-    let collector = Collector::new(source, exposition, status, config.refresh_interval, now);
+    let collector = Collector::new(source, exposition, status, config.refresh_interval, clock::now);
     tokio::spawn(collector.run());
     tokio::spawn(Reloader::new(watches, reloads).run(signals.hangups()));
     let (stop, stopped) = watch::channel(false);
@@ -168,7 +162,7 @@ impl Encrypted {
 fn acceptor(tls: TlsSettings, registry: &mut Registry, watches: &mut Vec<Watch>) -> Encrypted {
     let TlsSettings { files, pem, acceptor, on_public } = tls;
     acceptor.register(registry);
-    if acceptor.has_expired(now()) {
+    if acceptor.has_expired(clock::now()) {
         warn!("the certificate of TLS_CERT_FILE has expired");
     }
     let slot = acceptor.clone();

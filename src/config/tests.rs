@@ -31,6 +31,9 @@ fn one_listener_when_both_ports_are_the_same() {
     assert_eq!(metrics(&[("METRICS_PORT", "9087"), ("METRICS_HOST", "::1")]), "[::1]:9087");
 }
 
+const ISSUER: (&str, &str) = ("METRICS_OAUTH2_ISSUER", "https://idp.example");
+const AUDIENCE: (&str, &str) = ("METRICS_OAUTH2_AUDIENCE", "exporter");
+
 /// The number in the list of attack cases, the settings, what the problem says.
 type Row = (u32, &'static [(&'static str, &'static str)], &'static str);
 
@@ -61,6 +64,36 @@ fn every_mistake_is_one_problem_that_names_its_variable() {
             "METRICS_BEARER_TOKEN and METRICS_BEARER_TOKEN_FILE are mutually exclusive",
         ),
         (378, &[("METRICS_BEARER_TOKEN_FILE", "/does/not/exist")], "METRICS_BEARER_TOKEN_FILE"),
+        (382, &[("METRICS_OAUTH2_ISSUER", "https://idp.example")], "METRICS_OAUTH2_AUDIENCE is required"),
+        (386, &[("METRICS_OAUTH2_ISSUER", "ftp://idp.example"), AUDIENCE], "METRICS_OAUTH2_ISSUER"),
+        (
+            386,
+            &[("METRICS_OAUTH2_JWKS_URI", "https://u:p@idp.example/keys"), AUDIENCE],
+            "METRICS_OAUTH2_JWKS_URI",
+        ),
+        (388, &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_ALGORITHMS", "none")], "METRICS_OAUTH2_ALGORITHMS"),
+        (388, &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_ALGORITHMS", "RS256,HS256")], "METRICS_OAUTH2_ALGORITHMS"),
+        (389, &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_ALGORITHMS", "RS255")], "RS256"),
+        (
+            148,
+            &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_REQUIRED_SCOPES", "a\"b")],
+            "METRICS_OAUTH2_REQUIRED_SCOPES",
+        ),
+        (
+            190,
+            &[("METRICS_OAUTH2_ISSUER", "http://idp.example"), AUDIENCE],
+            "METRICS_OAUTH2_ISSUER must be an https URL",
+        ),
+        (
+            0,
+            &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_LEEWAY", "10m")],
+            "METRICS_OAUTH2_LEEWAY must be at most 300s",
+        ),
+        (
+            0,
+            &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_CA_FILE", "/does/not/exist")],
+            "METRICS_OAUTH2_CA_FILE cannot be read",
+        ),
         (393, &[("METRICS_ALLOWED_IPS", "10.0.0.0/8,nonsense")], "METRICS_ALLOWED_IPS has \"nonsense\""),
         (398, &[("METRICS_ALLOWED_IPS", ",")], "METRICS_ALLOWED_IPS is set but"),
         (398, &[("METRICS_ALLOWED_IPS", " ")], "METRICS_ALLOWED_IPS is set but"),
@@ -113,6 +146,8 @@ fn what_works_but_is_hardly_meant_is_a_warning() {
         (&[("METRICS_BEARER_TOKEN", "")], "counts as absent"),
         (&[("METRICS_BEARER_TOKEN", "short")], "shorter than 16"),
         (&[("METRICS_BEARER_TOKEN", "changeme")], "placeholder"),
+        (&[("METRICS_OAUTH2_JWKS_URI", "https://idp.example/keys"), AUDIENCE], "iss is not checked"),
+        (&[ISSUER, AUDIENCE, ("METRICS_OAUTH2_REQUIRED_SCOPES", "a,b")], "separated by spaces"),
         (&[("METRICS_ALLOWED_IPS", "0.0.0.0/0")], "allows everyone"),
         (&[("TRUST_PROXY", "1")], "counts hops"),
         (&[("METRICS_UNKNOWN", "x")], "METRICS_UNKNOWN"),
