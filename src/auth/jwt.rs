@@ -11,7 +11,6 @@ pub mod settings;
 
 mod cache;
 mod claims;
-mod object;
 mod token;
 
 use std::net::IpAddr;

@@ -4,11 +4,9 @@
 //! a header without anything that would have to be understood, and a `kid` of bounded length. What a header offers as a
 //! key or as a place of keys (`jku`, `jwk`, `x5u`, `x5c`) is never looked at.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::object;
+use crate::auth::jose;
 use crate::auth::jwa::{Algorithm, Algorithms};
 use crate::auth::jwks::key::LONGEST_KID;
 use crate::auth::reason::Reason;
@@ -35,8 +33,8 @@ impl Token {
         let (message, signature) = text.rsplit_once('.').ok_or(Reason::JwtMalformed)?;
         let (header, payload) = message.split_once('.').ok_or(Reason::JwtMalformed)?;
         // A dot more, as in the five parts of a JWE, is not base64url. The decoder refuses padding and spare bits.
-        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok().filter(|octets| !octets.is_empty());
-        let header = decode(header).and_then(|header| object::read(&header)).ok_or(Reason::JwtMalformed)?;
+        let decode = |part: &str| jose::base64url(part).filter(|octets| !octets.is_empty());
+        let header = decode(header).and_then(|header| jose::object(&header)).ok_or(Reason::JwtMalformed)?;
         let payload = decode(payload).ok_or(Reason::JwtMalformed)?;
         decode(signature).ok_or(Reason::JwtMalformed)?;
 
@@ -46,7 +44,7 @@ impl Token {
         }
         check_types(&header)?;
         let kid = kid(&header)?;
-        let claims = object::read(&payload).ok_or(Reason::JwtMalformed)?;
+        let claims = jose::object(&payload).ok_or(Reason::JwtMalformed)?;
         Ok(Self { algorithm, kid, claims, message: message.to_owned(), signature: signature.to_owned() })
     }
 }
@@ -87,6 +85,9 @@ fn kid(header: &Map<String, Value>) -> Result<Option<String>, Reason> {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     fn encode(text: impl AsRef<[u8]>) -> String {
