@@ -17,8 +17,9 @@ use tracing::{info, warn};
 use self::signals::Signals;
 use crate::auth::session::Directory;
 use crate::config::{Config, TlsSettings};
+use crate::exposition::body::Coding;
 use crate::exposition::{Exposition, Format, Snapshot};
-use crate::http::listener::Address;
+use crate::http::listener::{Address, Listener};
 use crate::http::serve::Server;
 use crate::http::{Site, Surface, record, router};
 use crate::librechat::collector::{Collector, fold, moment, report_contents};
@@ -67,7 +68,7 @@ pub async fn once<S: Source>(source: &S, at: SystemTime) -> anyhow::Result<Strin
     // Only what the fold says of itself: the metrics of a process that is gone mean nothing in a textfile.
     let exposition = Exposition::new(registry, Duration::MAX);
     exposition.publish(snapshot);
-    let body = exposition.body(Format::Classic, crate::exposition::body::Coding::Identity, started).concat();
+    let body = exposition.body(Format::Classic, Coding::Identity, started).concat();
     String::from_utf8(body).context("the exposition is not text")
 }
 
@@ -97,7 +98,7 @@ pub async fn serve<S: Source>(
         Arc::new(Site { exposition: Arc::clone(&exposition), status: Arc::clone(&status), guard, requests });
 
     let collector = Collector::new(source, exposition, status, config.refresh_interval, clock::now);
-    tokio::spawn(collector.run());
+    let collecting = tokio::spawn(collector.run());
     tokio::spawn(Reloader::new(watches, reloads).run(signals.hangups()));
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
@@ -107,7 +108,11 @@ pub async fn serve<S: Source>(
             Server { listener, router: router(surface, Arc::clone(&site)), site: Arc::clone(&site), tls };
         servers.spawn(server.run(stopped.clone()));
     }
-    signals.first().await;
+    tokio::select! {
+        () = signals.first() => {}
+        // It never ends by itself. Better no exporter, which is noticed, than one whose figures stand still.
+        _ = collecting => bail!("the collector has panicked; this is a defect"),
+    }
     info!("stopping: requests in flight are finished, nothing new is accepted");
     // Nobody can have dropped the receivers: the servers run.
     let _ = stop.send(true);
@@ -125,7 +130,7 @@ pub async fn serve<S: Source>(
 }
 
 /// Both sockets or none: an exporter that is half up looks as if it were well.
-async fn bind(config: &Config) -> anyhow::Result<Vec<(crate::http::listener::Listener, Surface)>> {
+async fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, Surface)>> {
     let mut listeners = Vec::new();
     let surfaces: &[(&str, &Address, Surface)] = match &config.listen.metrics {
         None => &[("HOST and PORT", &config.listen.public, Surface::Whole)],
