@@ -2,11 +2,11 @@
 //!
 //! A just rotated-in key must work on its first token, and a storm of made-up names must cost the issuer next to nothing
 //! and must not starve that rotation. Hence:
-//! - at most [`BUDGET`] fetches in [`WINDOW`], and at most [`SHARE`] of them for one client address (IPv6: /64);
+//! - at most `BUDGET` fetches in `WINDOW`, and at most `SHARE` of them for one client address (IPv6: /64);
 //! - a fetch that found the key is given back: nobody but the issuer can make a key appear;
-//! - a name that the issuer did not know is not asked for again for [`WINDOW`].
+//! - a name that the issuer did not know is not asked for again for `WINDOW`.
 //!
-//! Bounds: the budget bounds the first table, [`MOST_UNKNOWN`] the second, in which digests stand for names.
+//! Bounds: the budget bounds the first table, `MOST_UNKNOWN` the second, in which digests stand for names.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
