@@ -26,5 +26,6 @@ mod golden;
 mod harness;
 mod mistakes;
 mod outage;
+mod rotation;
 mod scrape;
 mod shutdown;
