@@ -146,13 +146,11 @@ impl Connection {
                 self.unread.drain(..length);
                 return Ok(response);
             }
-            let mut buffer = [0; 16 * 1024];
-            let length = patiently(self.stream.read(&mut buffer)).await?;
+            let length = patiently(self.stream.read_buf(&mut self.unread)).await?;
             if length == 0 {
                 let unread = String::from_utf8_lossy(&self.unread).into_owned();
                 return Err(Error::new(ErrorKind::UnexpectedEof, format!("closed after {unread:?}")));
             }
-            self.unread.extend(&buffer[..length]);
         }
     }
 

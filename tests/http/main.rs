@@ -9,6 +9,7 @@
 //! | 209–262 | [`addresses`]; 261 in [`surface`], 262 in [`framing`] |
 //! | 264–274, 296–298 | [`limits`] |
 //! | 278–294 | [`lockout`] |
+//! | 22, 53, 285, 286 with tokens of an issuer | [`access_tokens`] |
 //! | 304–317, 353–361, 366 | [`surface`] |
 //! | 318–329, 336–337, 350–352 | [`framing`] |
 //! | 330, 332, 334, 420 | [`connections`] |
@@ -21,7 +22,7 @@
 //!
 //! | Rows | Where, or why not |
 //! |---|---|
-//! | 22, 53 with JWTs switched on, 56–208, 285, 286, 382–392, 421, 432 | the tests of access tokens and key sets; here a JWT is a static token like any other |
+//! | 56–208, 421, 432 | `tests/jwks` and the unit tests of `auth::jwt` and `auth::jwks` |
 //! | 268, a client that waits as long as it is told | `limit::rate`: `a_client_that_waits_exactly_as_long_as_told_is_served` |
 //! | 276 | `limit::rate`: `a_million_addresses_stay_within_the_bound_and_are_served` |
 //! | 277 | `limit::lockout`: `a_million_guessers_stay_within_the_bound_and_push_out_no_lock` |
@@ -34,7 +35,8 @@
 //! | 348, zstd | is given where it is asked for: the product promises it beyond the row |
 //! | 373, "refuse in strict mode" | does not apply: a short token is warned of in every mode |
 //! | 378, unreadable | `secret::file`: `tells_a_missing_file_from_a_directory_and_from_what_cannot_be_opened` |
-//! | 429, key sets | with the access tokens |
+//! | 416, 417 | among the rows 413–418 of [`canaries`] |
+//! | 429, key sets | `tests/jwks` |
 //! | 433, 434 | `auth::basic`: `a_storm_of_wrong_passwords_is_turned_away_and_does_not_delay_the_good_pair`; `auth::basic::password` |
 
 #![allow(
@@ -51,6 +53,7 @@ mod program;
 mod refusal;
 
 // The tests.
+mod access_tokens;
 mod addresses;
 mod authorization;
 mod canaries;

@@ -119,6 +119,45 @@ async fn row_378_a_file_that_cannot_be_used_is_named_with_its_variable() {
 }
 
 #[tokio::test]
+async fn rows_382_to_392_an_issuer_is_checked_in_full_or_not_taken() {
+    let issuer = ("METRICS_OAUTH2_ISSUER", "https://idp.example");
+    let audience = ("METRICS_OAUTH2_AUDIENCE", "exporter");
+    let keys = ("METRICS_OAUTH2_JWKS_URI", "https://idp.example/keys");
+    let algorithms = |list| [issuer, audience, ("METRICS_OAUTH2_ALGORITHMS", list)];
+    let required = "METRICS_OAUTH2_AUDIENCE is required";
+    assert_problems(&[
+        (382, &[issuer], &[required]),
+        (382, &[keys], &[required]),
+        (386, &[("METRICS_OAUTH2_ISSUER", "idp.example"), audience], &["METRICS_OAUTH2_ISSUER"]),
+        (386, &[("METRICS_OAUTH2_ISSUER", "ftp://idp.example"), audience], &["METRICS_OAUTH2_ISSUER"]),
+        (
+            386,
+            &[("METRICS_OAUTH2_ISSUER", "https://me:canary@idp.example"), audience],
+            &["METRICS_OAUTH2_ISSUER"],
+        ),
+        (
+            386,
+            &[("METRICS_OAUTH2_JWKS_URI", "https://idp.example/#x"), audience],
+            &["METRICS_OAUTH2_JWKS_URI"],
+        ),
+        (388, &algorithms("none"), &["METRICS_OAUTH2_ALGORITHMS"]),
+        (388, &algorithms("HS256"), &["METRICS_OAUTH2_ALGORITHMS"]),
+        (388, &algorithms("RS256,HS512"), &["METRICS_OAUTH2_ALGORITHMS"]),
+        (389, &algorithms("RS255"), &["METRICS_OAUTH2_ALGORITHMS", "RS256", "ES256"]),
+        (389, &algorithms("rs256"), &["METRICS_OAUTH2_ALGORITHMS", "RS256"]),
+    ])
+    .await;
+    let scopes = ("METRICS_OAUTH2_REQUIRED_SCOPES", "a,b");
+    assert_warnings(&[
+        (384, &[issuer, audience, keys], None),
+        (385, &[audience, keys], Some("iss is not checked")),
+        (390, &algorithms(","), None),
+        (392, &[issuer, audience, scopes], Some("separated by spaces")),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn rows_393_to_402_lists_of_addresses_and_proxies_are_read_strictly() {
     let allowed = |item: &'static str| [("METRICS_ALLOWED_IPS", item)];
     for (row, item) in [
