@@ -1,6 +1,7 @@
-//! The exporter against real servers: MongoDB, Prometheus, promtool, Python's OpenMetrics parser. Nothing here is
-//! imitated. `tests/run` fetches the servers and runs these tests; plain `cargo test` leaves them out. A server
-//! that is missing fails its test with the sentence that says how to get it.
+//! The exporter against real servers: MongoDB, Prometheus, promtool, vmagent, nginx, HAProxy, Caddy, a certified OpenID
+//! provider, Python's OpenMetrics parser. Nothing here is imitated. `tests/run` fetches the servers and runs these
+//! tests; plain `cargo test` leaves them out. A server that is missing fails its test with the sentence that says how to
+//! get it.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +12,7 @@
 )]
 
 // The harness, from the ground up.
+mod certificates;
 mod exporter;
 mod exposition;
 mod http;
@@ -18,13 +20,16 @@ mod mongod;
 mod openmetrics;
 mod process;
 mod prometheus;
+mod proxies;
 mod replica_set;
 mod servers;
 
 // The tests.
+mod behind_proxy;
 mod golden;
 mod harness;
 mod mistakes;
+mod mtls;
 mod outage;
 mod scrape;
 mod shutdown;
