@@ -17,8 +17,9 @@ use tracing::{info, warn};
 use self::signals::Signals;
 use crate::auth::session::Directory;
 use crate::config::{Config, TlsSettings};
+use crate::exposition::body::Coding;
 use crate::exposition::{Exposition, Format, Snapshot};
-use crate::http::listener::Address;
+use crate::http::listener::{Address, Listener};
 use crate::http::serve::Server;
 use crate::http::{Site, Surface, record, router};
 use crate::librechat::collector::{Collector, fold, moment, report_contents};
@@ -28,7 +29,7 @@ use crate::librechat::source::{Contents, Source};
 use crate::librechat::status::Status;
 use crate::reload::metrics::Reloads;
 use crate::reload::{Reloader, Watch};
-use crate::telemetry;
+use crate::telemetry::{self, clock};
 use crate::tls::Acceptor;
 
 /// How long requests in flight may take to finish: a little less than the 30 s that Kubernetes waits.
@@ -41,12 +42,6 @@ pub enum Ended {
     Drained,
     /// A second signal came, or the time ran out.
     Cut,
-}
-
-/// The wall clock, read here and handed to whoever needs it.
-#[expect(clippy::disallowed_methods, reason = "the edge that time comes in at")]
-pub fn now() -> SystemTime {
-    SystemTime::now()
 }
 
 /// The database of the settings, and what keeps its connection string current.
@@ -73,7 +68,7 @@ pub async fn once<S: Source>(source: &S, at: SystemTime) -> anyhow::Result<Strin
     // Only what the fold says of itself: the metrics of a process that is gone mean nothing in a textfile.
     let exposition = Exposition::new(registry, Duration::MAX);
     exposition.publish(snapshot);
-    let body = exposition.body(Format::Classic, crate::exposition::body::Coding::Identity, started).concat();
+    let body = exposition.body(Format::Classic, Coding::Identity, started).concat();
     String::from_utf8(body).context("the exposition is not text")
 }
 
@@ -102,8 +97,8 @@ pub async fn serve<S: Source>(
     let site =
         Arc::new(Site { exposition: Arc::clone(&exposition), status: Arc::clone(&status), guard, requests });
 
-    let collector = Collector::new(source, exposition, status, config.refresh_interval, now);
-    tokio::spawn(collector.run());
+    let collector = Collector::new(source, exposition, status, config.refresh_interval, clock::now);
+    let collecting = tokio::spawn(collector.run());
     tokio::spawn(Reloader::new(watches, reloads).run(signals.hangups()));
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
@@ -113,7 +108,11 @@ pub async fn serve<S: Source>(
             Server { listener, router: router(surface, Arc::clone(&site)), site: Arc::clone(&site), tls };
         servers.spawn(server.run(stopped.clone()));
     }
-    signals.first().await;
+    tokio::select! {
+        () = signals.first() => {}
+        // It never ends by itself. Better no exporter, which is noticed, than one whose figures stand still.
+        _ = collecting => bail!("the collector has panicked; this is a defect"),
+    }
     info!("stopping: requests in flight are finished, nothing new is accepted");
     // Nobody can have dropped the receivers: the servers run.
     let _ = stop.send(true);
@@ -131,7 +130,7 @@ pub async fn serve<S: Source>(
 }
 
 /// Both sockets or none: an exporter that is half up looks as if it were well.
-async fn bind(config: &Config) -> anyhow::Result<Vec<(crate::http::listener::Listener, Surface)>> {
+async fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, Surface)>> {
     let mut listeners = Vec::new();
     let surfaces: &[(&str, &Address, Surface)] = match &config.listen.metrics {
         None => &[("HOST and PORT", &config.listen.public, Surface::Whole)],
@@ -168,7 +167,7 @@ impl Encrypted {
 fn acceptor(tls: TlsSettings, registry: &mut Registry, watches: &mut Vec<Watch>) -> Encrypted {
     let TlsSettings { files, pem, acceptor, on_public } = tls;
     acceptor.register(registry);
-    if acceptor.has_expired(now()) {
+    if acceptor.has_expired(clock::now()) {
         warn!("the certificate of TLS_CERT_FILE has expired");
     }
     let slot = acceptor.clone();

@@ -17,7 +17,12 @@ pub mod allowlist;
 pub mod basic;
 pub mod bearer;
 pub mod caller;
+pub mod clock;
+pub mod excerpt;
 mod jose;
+pub mod jwa;
+pub mod jwks;
+pub mod jwt;
 pub mod metrics;
 pub mod policy;
 pub mod reason;
@@ -94,8 +99,8 @@ pub trait Authorizer: Send + Sync {
 
     fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a>;
 
-    /// When asking again may help, for a refusal that is not the caller's doing.
-    fn retry_after(&self, reason: Reason) -> Option<Duration> {
-        reason.status().is_server_error().then_some(Duration::from_secs(5))
+    /// When asking again may help after a refusal that is not the caller's doing, as far as that is known now.
+    fn retry_after(&self) -> Duration {
+        Duration::from_secs(5)
     }
 }

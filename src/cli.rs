@@ -18,7 +18,7 @@ use tracing::warn;
 use crate::app::{self, Ended};
 use crate::config::{Config, Needs, VARIABLES};
 use crate::librechat::demo::Demo;
-use crate::telemetry::logging;
+use crate::telemetry::{clock, logging};
 use crate::vars::{self, Problem, Vars};
 
 /// LibreChat's usage, cost, quality and health as Prometheus metrics, behind a guarded /metrics.
@@ -95,7 +95,7 @@ fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
     let ended = match command {
         Command::Once { at } => return once(config, *at),
         Command::Demo { seed } => {
-            let demo = Arc::new(Demo::new(*seed, app::now));
+            let demo = Arc::new(Demo::new(*seed, clock::now));
             block_on(app::serve(config, demo, Arc::new(app::login::Nobody), Vec::new()))?
         }
         _ => {
@@ -112,7 +112,7 @@ fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
 
 fn once(mut config: Config, at: Option<SystemTime>) -> anyhow::Result<ExitCode> {
     let (mongo, _) = app::mongo(&mut config).context("MONGO_URI is missing")?;
-    let text = block_on(app::once(&*mongo, at.unwrap_or_else(app::now)))?;
+    let text = block_on(app::once(&*mongo, at.unwrap_or_else(clock::now)))?;
     std::io::stdout().write_all(text.as_bytes()).context("the exposition cannot be written")?;
     Ok(ExitCode::SUCCESS)
 }

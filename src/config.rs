@@ -5,13 +5,14 @@
 
 pub mod areas;
 pub mod guard;
+pub mod oauth2;
 pub mod secrets;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use self::areas::{Collection, Database, Guard, Limits, Listen, Log, Session, Tls};
+use self::areas::{Collection, Database, Guard, Limits, Listen, Log, OAuth2, Session, Tls};
 use self::guard::GuardSettings;
 use self::secrets::{Loaded, load};
 use crate::client_ip::ProxyHeader;
@@ -30,6 +31,7 @@ pub const VARIABLES: &[&[Variable]] = &[
     Collection::VARIABLES,
     Listen::VARIABLES,
     Guard::VARIABLES,
+    OAuth2::VARIABLES,
     Session::VARIABLES,
     Limits::VARIABLES,
     Tls::VARIABLES,

@@ -7,7 +7,7 @@
 //!   software. A refusal's body is its status phrase.
 //! - Unknown paths and methods answer the same with and without credentials.
 //!
-//! ```compile_fail
+//! ```compile_fail,E0061
 //! // The handler cannot be called without a permit.
 //! use librechat_exporter::{exposition::Exposition, http::{metrics, negotiate::Accepted}};
 //! fn unguarded(exposition: &Exposition, accepted: Accepted) {

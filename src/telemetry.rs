@@ -3,6 +3,7 @@
 //! Areas register their metrics into the registry that they are handed; nothing here knows them. Logs go to standard
 //! error, so that standard output is an exposition where one is asked for.
 
+pub mod clock;
 pub mod logging;
 pub mod process;
 

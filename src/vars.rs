@@ -138,8 +138,18 @@ impl Vars {
         self.problems.push(Problem(text));
     }
 
+    /// Whether a variable whose name begins so has a problem.
+    pub fn has_problem(&self, beginning: &str) -> bool {
+        self.problems.iter().any(|problem| problem.0.starts_with(beginning))
+    }
+
     pub fn warn(&mut self, name: &str, text: impl fmt::Display) {
-        self.warnings.push(format!("{name} {text}"));
+        self.caution(format!("{name} {text}"));
+    }
+
+    /// A warning whose text already begins with its variable.
+    pub fn caution(&mut self, text: String) {
+        self.warnings.push(text);
     }
 
     /// The value of a variable that has a default. After a problem the default stands in, so that what else is wrong

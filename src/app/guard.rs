@@ -10,11 +10,14 @@ use crate::auth::Authorizer;
 use crate::auth::basic::Basic;
 use crate::auth::basic::account::Account;
 use crate::auth::bearer::{Bearer, Tokens};
+use crate::auth::clock::WallClock;
+use crate::auth::jwt::Jwt;
 use crate::auth::metrics::Decisions;
 use crate::auth::policy::Policy;
 use crate::auth::session::secret::SessionSecret;
 use crate::auth::session::{Directory, Session};
 use crate::config::guard::GuardSettings;
+use crate::config::oauth2::OAuth2Settings;
 use crate::config::{LimitSettings, ListenSettings};
 use crate::http::guard::Guard;
 use crate::http::guard::limits::Limits;
@@ -23,6 +26,7 @@ use crate::http::guard::reject_log::RejectLog;
 use crate::limit::lockout::Lockout;
 use crate::limit::rate::Rate;
 use crate::reload::Watch;
+use crate::telemetry::clock;
 
 /// Builds the guard; whatever of it comes from files is added to `watches`.
 pub fn build(
@@ -37,7 +41,7 @@ pub fn build(
     let lockout = limits.lockout.map(|(attempts, ttl)| Arc::new(Lockout::new(attempts, ttl)));
     LockedAddresses::register(lockout.clone(), registry);
     let rejects = RejectLog::new(settings.log_rejects);
-    let (policy, login) = policy(settings, directory, watches);
+    let (policy, login) = policy(settings, directory, registry, watches);
     let enabled = Gauge::<i64>::default();
     enabled.set(i64::from(policy.is_enabled()));
     registry.register("auth_enabled", "Whether /metrics asks for anything", enabled);
@@ -56,6 +60,7 @@ pub fn build(
 fn policy(
     settings: GuardSettings,
     directory: Arc<dyn Directory>,
+    registry: &mut Registry,
     watches: &mut Vec<Watch>,
 ) -> (Policy, Option<crate::auth::session::login::LoginRedirect>) {
     if settings.disabled {
@@ -75,16 +80,13 @@ fn policy(
         watches.extend(watch);
         authorizers.push(Box::new(Basic::new(slot)));
     }
+    if let Some(OAuth2Settings { settings, fetcher }) = settings.oauth2 {
+        authorizers.push(Box::new(Jwt::spawn(settings, fetcher, WallClock::new(clock::now), registry)));
+    }
     if let Some(session) = settings.session {
         let (slot, watch) = session.secret.live(|secret| SessionSecret::parse(secret.expose()));
         watches.extend(watch);
-        authorizers.push(Box::new(Session::new(
-            slot,
-            session.cookie,
-            session.roles,
-            directory,
-            crate::app::now,
-        )));
+        authorizers.push(Box::new(Session::new(slot, session.cookie, session.roles, directory, clock::now)));
         login = session.login;
     }
     (Policy::new(settings.allowed, authorizers), login)

@@ -87,28 +87,51 @@ impl<'de> Visitor<'de> for Reader {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn reads_objects_that_mean_one_thing_only() {
-        let cases = [
-            (r#"{"a":1,"b":{"c":[null,true,-1,1.5,"x"]}}"#, true),
-            (r"{}", true),
-            (r#"{"a":1,"a":1}"#, false),
-            (r#"{"a":1,"\u0061":2}"#, false),
-            (r#"{"b":{"a":1,"a":2}}"#, false),
-            (r#"{"b":[{"a":1,"a":2}]}"#, false),
-            (r#"{"a":1} x"#, false),
-            (r"[]", false),
-            (r#""a""#, false),
-            ("", false),
-        ];
-        for (json, read) in cases {
-            assert_eq!(object(json.as_bytes()).is_some(), read, "{json}");
+    fn reads_what_serde_json_reads() {
+        let value = json!({ "a": [null, true, -1, 1.5, u64::MAX, "x"], "b": { "a": {} }, "": "\u{e9}" });
+        assert_eq!(object(value.to_string().as_bytes()).map(Value::Object), Some(value));
+        assert!(object(b" { } \n").is_some());
+    }
+
+    #[test]
+    fn rows_109_to_113_equal_names_are_refused_at_any_depth_and_however_they_are_spelled() {
+        for text in [
+            r#"{"alg":"none","alg":"RS256"}"#,
+            r#"{"alg":"RS256","\u0061lg":"none"}"#,
+            r#"{"a":{"b":1,"b":1}}"#,
+            r#"{"a":[{"b":1,"b":2}]}"#,
+        ] {
+            assert!(object(text.as_bytes()).is_none(), "{text}");
         }
-        assert!(object(b"{\"a\":\"\xff\"}").is_none());
-        let deep = format!("{{\"a\":{}{}}}", "[".repeat(1000), "]".repeat(1000));
-        assert!(object(deep.as_bytes()).is_none());
+        assert!(object(br#"{"a":{"a":1},"A":1}"#).is_some());
+    }
+
+    #[test]
+    fn rows_149_150_what_is_no_object_is_refused() {
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
+        let cases: [&[u8]; 13] = [
+            b"",
+            b"[]",
+            b"\"x\"",
+            b"5",
+            b"null",
+            b"{",
+            b"{} {}",
+            b"{}x",
+            b"{}\0",
+            b"\xef\xbb\xbf{}",
+            b"{\"a\":\"\xff\"}",
+            b"{\"a\":1e400}",
+            deep.as_bytes(),
+        ];
+        for text in cases {
+            assert!(object(text).is_none(), "{:?}", String::from_utf8_lossy(text).get(..20));
+        }
     }
 
     #[test]

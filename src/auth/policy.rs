@@ -36,10 +36,15 @@ pub struct Admission {
 pub struct Denial {
     pub method: Method,
     pub reason: Reason,
+    /// When to come back, for a refusal that only says "not now".
     pub retry_after: Option<Duration>,
 }
 
 impl Denial {
+    pub fn new(method: Method, reason: Reason) -> Self {
+        Self { method, reason, retry_after: None }
+    }
+
     /// The value of `Retry-After` (RFC 9110 section 10.2.3): whole seconds, rounded up, at least 1.
     pub fn retry_after_seconds(&self) -> Option<u64> {
         let wait = self.retry_after?;
@@ -78,11 +83,9 @@ impl Policy {
     /// [`Reason::AddressNotAllowed`].
     pub fn admit(&self, address: Option<IpAddr>) -> Result<Admission, Denial> {
         match &self.gate {
-            Some(list) if !address.is_some_and(|address| list.contains(address)) => Err(Denial {
-                method: Method::AllowList,
-                reason: Reason::AddressNotAllowed,
-                retry_after: None,
-            }),
+            Some(list) if !address.is_some_and(|address| list.contains(address)) => {
+                Err(Denial::new(Method::AllowList, Reason::AddressNotAllowed))
+            }
             _ => Ok(Admission { _private: () }),
         }
     }
@@ -96,7 +99,7 @@ impl Policy {
             let method = if self.gate.is_some() { Method::AllowList } else { Method::None };
             return Ok(Permit { method });
         }
-        let mut denial = Denial { method: Method::None, reason: nothing_to_judge(caller), retry_after: None };
+        let mut denial = Denial::new(Method::None, nothing_to_judge(caller));
         for authorizer in &self.authorizers {
             let method = authorizer.method();
             let verdict = match authorizer.judge(caller) {
@@ -106,7 +109,8 @@ impl Policy {
             match verdict {
                 Verdict::Allow => return Ok(Permit { method }),
                 Verdict::Deny(reason) if reason > denial.reason => {
-                    denial = Denial { method, reason, retry_after: authorizer.retry_after(reason) };
+                    let retry_after = reason.status().is_server_error().then(|| authorizer.retry_after());
+                    denial = Denial { method, reason, retry_after };
                 }
                 Verdict::Deny(_) | Verdict::Abstain => {}
             }

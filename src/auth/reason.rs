@@ -97,9 +97,9 @@ reasons! {
     ExpiryMissing => "expiry_missing", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
     /// `exp` has passed.
     Expired => "expired", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
-    /// `nbf` or `iat` lies ahead.
+    /// `nbf` or `iat` lies ahead, or is no date.
     NotYetValid => "not_yet_valid", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
-    /// Older, or valid for longer, than `METRICS_OAUTH2_MAX_TOKEN_AGE`.
+    /// Older, or valid for longer, than `METRICS_OAUTH2_MAX_TOKEN_AGE`; or of unknown age while that is set.
     TooOld => "too_old", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
     /// Bound to a key that a bearer does not prove (`cnf`: RFC 8705, RFC 9449).
     BoundToken => "bound_token", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];

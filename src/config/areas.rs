@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use crate::auth::allowlist::AllowList;
+use crate::auth::jwa::Algorithms;
+use crate::auth::jwks::endpoint::{Endpoint, Issuer};
+use crate::auth::jwt::settings::{Audiences, ScopeClaims, Scopes};
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
 use crate::http::listener::Host;
@@ -87,6 +90,34 @@ settings! {
         metrics_auth_log_rejects: Flag = "true";
         /// For development only: turns every authorizer off.
         disable_auth: Flag = "false";
+    }
+}
+
+settings! {
+    /// Access tokens of an OpenID provider as a way in.
+    pub struct OAuth2 {
+        /// The issuer, exactly as its tokens name it; its keys are found by discovery.
+        metrics_oauth2_issuer: Issuer;
+        /// Keys straight from here; with the issuer set too, discovery is skipped and `iss` is still checked.
+        metrics_oauth2_jwks_uri: Endpoint;
+        /// Whom tokens must be for: names separated by commas, of which one must match. Required with any other of these.
+        metrics_oauth2_audience: Audiences;
+        /// Scopes that a token must have, all of them, separated by spaces.
+        metrics_oauth2_required_scopes: Scopes;
+        /// Asymmetric algorithms that are accepted; `RS256,ES256` when it is absent.
+        metrics_oauth2_algorithms: Algorithms;
+        /// More authorities for a provider with a private certificate, PEM.
+        metrics_oauth2_ca_file: PathBuf;
+        /// How far the clocks may differ: at most 300s, 30s when it is absent.
+        metrics_oauth2_leeway: Span;
+        /// How old a token may be, and for how long it may be issued; no limit when it is absent.
+        metrics_oauth2_max_token_age: Span;
+        /// Claims that scopes are read from besides `scope` and `scp`, by name or path (`realm_access.roles`).
+        metrics_oauth2_scope_claims: ScopeClaims;
+        /// How long known keys go on while the provider cannot be reached; 1h when it is absent.
+        metrics_oauth2_jwks_max_stale: Span;
+        /// Whether the provider may be asked over plain http elsewhere than on this machine; `false` when it is absent.
+        metrics_oauth2_allow_insecure: Flag;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who is let in: the settings of every authorizer, and whether there is one.
 
 use super::areas::{Guard, Session};
+use super::oauth2::{self, OAuth2Settings};
 use super::secrets::{Loaded, load};
 use crate::auth::Method;
 use crate::auth::allowlist::AllowList;
@@ -19,6 +20,7 @@ pub struct GuardSettings {
     pub allowed: Option<AllowList>,
     pub bearer: Option<Loaded<Tokens>>,
     pub basic: Option<BasicSettings>,
+    pub oauth2: Option<OAuth2Settings>,
     pub session: Option<SessionSettings>,
     pub log_rejects: bool,
     /// `DISABLE_AUTH`: nothing is asked, whatever else is set.
@@ -53,6 +55,7 @@ impl GuardSettings {
             (self.allowed.is_some(), Method::AllowList),
             (self.bearer.is_some(), Method::Bearer),
             (self.basic.is_some(), Method::Basic),
+            (self.oauth2.is_some(), Method::Jwt),
             (self.session.is_some(), Method::Session),
         ];
         let on = methods.into_iter().filter(|(on, _)| *on && !self.disabled);
@@ -61,6 +64,7 @@ impl GuardSettings {
 }
 
 pub fn read(vars: &mut Vars) -> Option<GuardSettings> {
+    let oauth2 = oauth2::read(vars);
     let session = session(vars);
     let area = Guard::read(vars);
     let bearer = load(
@@ -90,6 +94,7 @@ pub fn read(vars: &mut Vars) -> Option<GuardSettings> {
         allowed: area.metrics_allowed_ips,
         bearer: bearer?,
         basic: basic?,
+        oauth2: oauth2?,
         session: session?,
         log_rejects: area.metrics_auth_log_rejects.0,
         disabled: area.disable_auth.0,

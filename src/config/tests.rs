@@ -31,54 +31,80 @@ fn one_listener_when_both_ports_are_the_same() {
     assert_eq!(metrics(&[("METRICS_PORT", "9087"), ("METRICS_HOST", "::1")]), "[::1]:9087");
 }
 
+const ISSUER: (&str, &str) = ("METRICS_OAUTH2_ISSUER", "https://idp.example");
+const AUDIENCE: (&str, &str) = ("METRICS_OAUTH2_AUDIENCE", "exporter");
+
 /// The number in the list of attack cases, the settings, what the problem says.
 type Row = (u32, &'static [(&'static str, &'static str)], &'static str);
 
+const MISTAKES: &[Row] = &[
+    (
+        368,
+        &[("METRICS_BASIC_AUTH_USER", "alice")],
+        "METRICS_BASIC_AUTH_USER and METRICS_BASIC_AUTH_PASSWORD must both be set",
+    ),
+    (
+        369,
+        &[("METRICS_BASIC_AUTH_PASSWORD", "canary-canary-canary")],
+        "METRICS_BASIC_AUTH_USER and METRICS_BASIC_AUTH_PASSWORD must both be set",
+    ),
+    (
+        370,
+        &[("METRICS_BASIC_AUTH_USER", "a:b"), ("METRICS_BASIC_AUTH_PASSWORD", "canary-canary-canary")],
+        "METRICS_BASIC_AUTH_USER",
+    ),
+    (372, &[("METRICS_BEARER_TOKEN", " "), ("METRICS_AUTH_REQUIRED", "true")], "METRICS_AUTH_REQUIRED"),
+    (374, &[("METRICS_BEARER_TOKEN", "canary canary")], "METRICS_BEARER_TOKEN"),
+    (374, &[("METRICS_BEARER_TOKEN", "Bearer canary-canary")], "METRICS_BEARER_TOKEN"),
+    (
+        377,
+        &[("METRICS_BEARER_TOKEN", "canary"), ("METRICS_BEARER_TOKEN_FILE", "/x")],
+        "METRICS_BEARER_TOKEN and METRICS_BEARER_TOKEN_FILE are mutually exclusive",
+    ),
+    (378, &[("METRICS_BEARER_TOKEN_FILE", "/does/not/exist")], "METRICS_BEARER_TOKEN_FILE"),
+    (382, &[("METRICS_OAUTH2_ISSUER", "https://idp.example")], "METRICS_OAUTH2_AUDIENCE is required"),
+    (386, &[("METRICS_OAUTH2_ISSUER", "ftp://idp.example"), AUDIENCE], "METRICS_OAUTH2_ISSUER"),
+    (
+        386,
+        &[("METRICS_OAUTH2_JWKS_URI", "https://u:p@idp.example/keys"), AUDIENCE],
+        "METRICS_OAUTH2_JWKS_URI",
+    ),
+    (388, &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_ALGORITHMS", "none")], "METRICS_OAUTH2_ALGORITHMS"),
+    (388, &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_ALGORITHMS", "RS256,HS256")], "METRICS_OAUTH2_ALGORITHMS"),
+    (389, &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_ALGORITHMS", "RS255")], "RS256"),
+    (148, &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_REQUIRED_SCOPES", "a\"b")], "METRICS_OAUTH2_REQUIRED_SCOPES"),
+    (
+        190,
+        &[("METRICS_OAUTH2_ISSUER", "http://idp.example"), AUDIENCE],
+        "METRICS_OAUTH2_ISSUER must be an https URL",
+    ),
+    (0, &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_LEEWAY", "10m")], "METRICS_OAUTH2_LEEWAY must be at most 300s"),
+    (
+        0,
+        &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_CA_FILE", "/does/not/exist")],
+        "METRICS_OAUTH2_CA_FILE cannot be read",
+    ),
+    (393, &[("METRICS_ALLOWED_IPS", "10.0.0.0/8,nonsense")], "METRICS_ALLOWED_IPS has \"nonsense\""),
+    (398, &[("METRICS_ALLOWED_IPS", ",")], "METRICS_ALLOWED_IPS is set but"),
+    (398, &[("METRICS_ALLOWED_IPS", " ")], "METRICS_ALLOWED_IPS is set but"),
+    (401, &[("TRUST_PROXY", "loopbak")], "loopback"),
+    (404, &[("PORT", "0")], "PORT must be a port"),
+    (405, &[("METRICS_PORT", "abc")], "METRICS_PORT must be a port"),
+    (406, &[("RATE_LIMIT_MAX", "1e3")], "RATE_LIMIT_MAX must be a whole number"),
+    (408, &[("METRICS_BEARER_TOKN", "canary")], "did you mean METRICS_BEARER_TOKEN?"),
+    (409, &[("METRICS_PORT", "tcp://10.0.0.1:9090")], "METRICS_PORT holds a Kubernetes service link"),
+    (0, &[("MONGO_URI", "mongodb://me:canary@")], "MONGO_URI"),
+    (0, &[("TLS_CERT_FILE", "/x")], "TLS_CERT_FILE and TLS_KEY_FILE must both be set"),
+    (0, &[("TLS_CLIENT_CA_FILE", "/x")], "TLS_CLIENT_CA_FILE needs"),
+    (0, &[("METRICS_SESSION_SECRET", "canary")], "METRICS_SESSION_SECRET"),
+    (0, &[("RATE_LIMIT_WINDOW_MS", "0")], "RATE_LIMIT_WINDOW_MS must not be 0"),
+    (0, &[("REFRESH_INTERVAL", "0")], "REFRESH_INTERVAL must be at least"),
+    (0, &[("EMIT_PER_USER_METRICS", "true")], "EMIT_PER_USER_METRICS is not available yet"),
+];
+
 #[test]
 fn every_mistake_is_one_problem_that_names_its_variable() {
-    let rows: &[Row] = &[
-        (
-            368,
-            &[("METRICS_BASIC_AUTH_USER", "alice")],
-            "METRICS_BASIC_AUTH_USER and METRICS_BASIC_AUTH_PASSWORD must both be set",
-        ),
-        (
-            369,
-            &[("METRICS_BASIC_AUTH_PASSWORD", "canary-canary-canary")],
-            "METRICS_BASIC_AUTH_USER and METRICS_BASIC_AUTH_PASSWORD must both be set",
-        ),
-        (
-            370,
-            &[("METRICS_BASIC_AUTH_USER", "a:b"), ("METRICS_BASIC_AUTH_PASSWORD", "canary-canary-canary")],
-            "METRICS_BASIC_AUTH_USER",
-        ),
-        (372, &[("METRICS_BEARER_TOKEN", " "), ("METRICS_AUTH_REQUIRED", "true")], "METRICS_AUTH_REQUIRED"),
-        (374, &[("METRICS_BEARER_TOKEN", "canary canary")], "METRICS_BEARER_TOKEN"),
-        (374, &[("METRICS_BEARER_TOKEN", "Bearer canary-canary")], "METRICS_BEARER_TOKEN"),
-        (
-            377,
-            &[("METRICS_BEARER_TOKEN", "canary"), ("METRICS_BEARER_TOKEN_FILE", "/x")],
-            "METRICS_BEARER_TOKEN and METRICS_BEARER_TOKEN_FILE are mutually exclusive",
-        ),
-        (378, &[("METRICS_BEARER_TOKEN_FILE", "/does/not/exist")], "METRICS_BEARER_TOKEN_FILE"),
-        (393, &[("METRICS_ALLOWED_IPS", "10.0.0.0/8,nonsense")], "METRICS_ALLOWED_IPS has \"nonsense\""),
-        (398, &[("METRICS_ALLOWED_IPS", ",")], "METRICS_ALLOWED_IPS is set but"),
-        (398, &[("METRICS_ALLOWED_IPS", " ")], "METRICS_ALLOWED_IPS is set but"),
-        (401, &[("TRUST_PROXY", "loopbak")], "loopback"),
-        (404, &[("PORT", "0")], "PORT must be a port"),
-        (405, &[("METRICS_PORT", "abc")], "METRICS_PORT must be a port"),
-        (406, &[("RATE_LIMIT_MAX", "1e3")], "RATE_LIMIT_MAX must be a whole number"),
-        (408, &[("METRICS_BEARER_TOKN", "canary")], "did you mean METRICS_BEARER_TOKEN?"),
-        (409, &[("METRICS_PORT", "tcp://10.0.0.1:9090")], "METRICS_PORT holds a Kubernetes service link"),
-        (0, &[("MONGO_URI", "mongodb://me:canary@")], "MONGO_URI"),
-        (0, &[("TLS_CERT_FILE", "/x")], "TLS_CERT_FILE and TLS_KEY_FILE must both be set"),
-        (0, &[("TLS_CLIENT_CA_FILE", "/x")], "TLS_CLIENT_CA_FILE needs"),
-        (0, &[("METRICS_SESSION_SECRET", "canary")], "METRICS_SESSION_SECRET"),
-        (0, &[("RATE_LIMIT_WINDOW_MS", "0")], "RATE_LIMIT_WINDOW_MS must not be 0"),
-        (0, &[("REFRESH_INTERVAL", "0")], "REFRESH_INTERVAL must be at least"),
-        (0, &[("EMIT_PER_USER_METRICS", "true")], "EMIT_PER_USER_METRICS is not available yet"),
-    ];
-    for (row, pairs, expected) in rows {
+    for (row, pairs, expected) in MISTAKES {
         let problems = read(pairs).unwrap_err();
         assert_eq!(problems.len(), 1, "row {row}: {problems:?}");
         assert!(problems[0].contains(expected), "row {row}: {problems:?}");
@@ -113,6 +139,8 @@ fn what_works_but_is_hardly_meant_is_a_warning() {
         (&[("METRICS_BEARER_TOKEN", "")], "counts as absent"),
         (&[("METRICS_BEARER_TOKEN", "short")], "shorter than 16"),
         (&[("METRICS_BEARER_TOKEN", "changeme")], "placeholder"),
+        (&[("METRICS_OAUTH2_JWKS_URI", "https://idp.example/keys"), AUDIENCE], "iss is not checked"),
+        (&[ISSUER, AUDIENCE, ("METRICS_OAUTH2_REQUIRED_SCOPES", "a,b")], "separated by spaces"),
         (&[("METRICS_ALLOWED_IPS", "0.0.0.0/0")], "allows everyone"),
         (&[("TRUST_PROXY", "1")], "counts hops"),
         (&[("METRICS_UNKNOWN", "x")], "METRICS_UNKNOWN"),

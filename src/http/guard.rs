@@ -113,11 +113,8 @@ impl Guard {
         *stamp = self.limits.check_metrics(key, Instant::now()).map_err(Refusal::Limited)?;
         let admission = self.policy.admit(address.for_allow_list())?;
         let attempt = self.lockout.as_ref().map(|lockout| lockout.begin(key, Instant::now())).transpose()?;
-        let caller = Caller::new(address.ip, &parts.headers).map_err(|reason| Denial {
-            method: Method::None,
-            reason,
-            retry_after: None,
-        })?;
+        let caller =
+            Caller::new(address.ip, &parts.headers).map_err(|reason| Denial::new(Method::None, reason))?;
         let result = self.policy.authorize(admission, &caller).await;
         // Settled before anything is told: of guesses that arrive together, those after the lock learn nothing.
         let outcome = match &result {
@@ -150,7 +147,7 @@ impl Guard {
                 limited.response()
             }
             Refusal::Locked(locked) => {
-                let denial = Denial { method: Method::None, reason: Reason::Locked, retry_after: None };
+                let denial = Denial::new(Method::None, Reason::Locked);
                 let mut response = self.deny(denial, address, parts);
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(locked.retry_after()));
                 response

@@ -3,7 +3,7 @@
 //! Only transactions of a known model have a cost: |tokenValue| / 10^6, or |rawAmount| × (rate, else 1) / 10^6 where
 //! there is no tokenValue or it is 0, as the Node exporter has it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::{Fold, Mean};
 use crate::exposition::family::{Description, Family};
@@ -57,7 +57,7 @@ pub struct Cost {
     by_type: BTreeMap<String, Mean>,
     by_model: BTreeMap<String, f64>,
     by_user: BTreeMap<Option<Id>, f64>,
-    by_conversation: HashMap<Box<str>, f64>,
+    by_conversation: BTreeMap<Box<str>, f64>,
     users: f64,
     conversations: f64,
 }
