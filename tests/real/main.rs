@@ -16,6 +16,7 @@ mod certificates;
 mod exporter;
 mod exposition;
 mod http;
+mod issuer;
 mod mongod;
 mod openmetrics;
 mod process;
@@ -23,6 +24,7 @@ mod prometheus;
 mod proxies;
 mod replica_set;
 mod servers;
+mod vmagent;
 
 // The tests.
 mod behind_proxy;
@@ -30,6 +32,8 @@ mod golden;
 mod harness;
 mod mistakes;
 mod mtls;
+mod oauth2;
 mod outage;
 mod scrape;
+mod session;
 mod shutdown;
