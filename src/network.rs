@@ -1,9 +1,10 @@
 //! Addresses and networks as settings write them: read strictly, kept in one spelling.
 //!
 //! Invariants: what two tools would read differently is refused; IPv4-mapped networks (RFC 4291 section 2.5.5.2) come
-//! out as IPv4; no host bits are left. What a request carries is not read here.
+//! out as IPv4; no host bits are left. What a request carries is not read here; [`client`] only says what of its address
+//! counts as one client.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
@@ -47,6 +48,18 @@ fn canonical(network: IpNet) -> IpNet {
             .and_then(|v4| Ipv4Net::new(v4, v6.prefix_len() - 96).ok())
             .map_or(network, IpNet::V4),
         other => other,
+    }
+}
+
+/// What counts as one client: an IPv4 address, or the /64 of an IPv6 address, which is what one subscriber commonly has to
+/// himself. IPv4-mapped addresses are IPv4; other embeddings (6to4, NAT64) are not: they are somebody else's.
+pub fn client(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - A request waits for a fetch only when there is no key set at all or when its `kid` is new; fetches are made one at
-//!   a time by a task of their own ([`refresh`]).
+//!   a time by a task of their own (`refresh`).
 //! - An unreachable issuer never opens the door and never turns a good token away as a bad one: known keys go on for a
 //!   bounded time, then the answer is [`Reason::Unavailable`].
 //! - What a token names is looked up, never fetched.

@@ -1,31 +1,16 @@
 //! What counts as one client.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-/// Whom a limit counts: one IPv4 address, or one IPv6 /64, which is what one subscriber commonly has to himself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key(Network);
+use crate::network::client;
 
+/// Whom a limit counts. All whose address is not known share one count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Network {
-    V4(Ipv4Addr),
-    /// The first four segments.
-    V6([u16; 4]),
-    /// All whose address is not known share one count.
-    Unknown,
-}
+pub struct Key(Option<IpAddr>);
 
 impl Key {
-    /// IPv4-mapped addresses count as IPv4. Other embeddings (6to4, NAT64) do not: they are somebody else's.
     pub fn of(address: Option<IpAddr>) -> Self {
-        Self(match address.map(|address| address.to_canonical()) {
-            None => Network::Unknown,
-            Some(IpAddr::V4(v4)) => Network::V4(v4),
-            Some(IpAddr::V6(v6)) => {
-                let [a, b, c, d, ..] = v6.segments();
-                Network::V6([a, b, c, d])
-            }
-        })
+        Self(address.map(client))
     }
 }
 

@@ -143,15 +143,15 @@ impl Bench {
 
     /// Waits until so many refreshes have ended well and so many badly.
     pub(super) async fn ended(&self, ok: u32, failed: u32) {
-        let patience = std::time::Instant::now();
-        let counts = || {
-            (
-                self.metric(r#"jwks_refreshes_total{result="ok"}"#),
-                self.metric(r#"jwks_refreshes_total{result="failed"}"#),
-            )
-        };
-        while counts() != (f64::from(ok), f64::from(failed)) {
-            assert!(patience.elapsed().as_secs() < 30, "still {:?}, not {:?}", counts(), (ok, failed));
+        self.shows(r#"jwks_refreshes_total{result="ok"}"#, f64::from(ok)).await;
+        self.shows(r#"jwks_refreshes_total{result="failed"}"#, f64::from(failed)).await;
+    }
+
+    /// Waits until a series has a value: for tasks and sockets, as the clock stands still.
+    pub(super) async fn shows(&self, series: &str, value: f64) {
+        let begun = std::time::Instant::now();
+        while self.metric(series) != value {
+            assert!(begun.elapsed().as_secs() < 30, "{series} is {}, not {value}", self.metric(series));
             tokio::task::yield_now().await;
         }
     }

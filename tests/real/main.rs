@@ -34,6 +34,7 @@ mod mistakes;
 mod mtls;
 mod oauth2;
 mod outage;
+mod rotation;
 mod scrape;
 mod session;
 mod shutdown;

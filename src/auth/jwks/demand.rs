@@ -2,18 +2,19 @@
 //!
 //! A just rotated-in key must work on its first token, and a storm of made-up names must cost the issuer next to nothing
 //! and must not starve that rotation. Hence:
-//! - at most [`BUDGET`] fetches in [`WINDOW`], and at most [`SHARE`] of them for one client address (IPv6: /64);
+//! - at most `BUDGET` fetches in `WINDOW`, and at most `SHARE` of them for one client address (IPv6: /64);
 //! - a fetch that found the key is given back: nobody but the issuer can make a key appear;
-//! - a name that the issuer did not know is not asked for again for [`WINDOW`].
+//! - a name that the issuer did not know is not asked for again for `WINDOW`.
 //!
-//! Bounds: the budget bounds the first table, [`MOST_UNKNOWN`] the second, in which digests stand for names.
+//! Bounds: the budget bounds the first table, `MOST_UNKNOWN` the second, in which digests stand for names.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::network;
 use crate::secret::Fingerprint;
 
 pub(super) const BUDGET: usize = 3;
@@ -40,7 +41,7 @@ pub(super) struct Demand {
 impl Demand {
     /// Grants a fetch, if the budget and the client's share of it allow one.
     pub(super) fn charge(&mut self, address: Option<IpAddr>, now: Instant) -> Option<Charge> {
-        let client = address.map(network);
+        let client = address.map(network::client);
         while self.charges.front().is_some_and(|charge| is_over(charge.at, now)) {
             self.charges.pop_front();
         }
@@ -81,17 +82,6 @@ impl Demand {
 
 fn is_over(at: Instant, now: Instant) -> bool {
     now.saturating_duration_since(at) >= WINDOW
-}
-
-/// One account for what one client can easily have many of.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let prefix = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(prefix))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A whole key set (RFC 7517 section 5): read leniently key by key, never empty.
 //!
-//! Invariants: one odd key never spoils the set; one look-up tries at most [`MOST_CANDIDATES`] keys; a key set knows
+//! Invariants: one odd key never spoils the set; one look-up tries at most `MOST_CANDIDATES` keys; a key set knows
 //! nothing of time or of where it came from.
 
 use std::collections::BTreeSet;

@@ -1,8 +1,8 @@
 //! Tokens that were verified a moment ago: so that a scrape does not cost a signature check each time.
 //!
 //! Invariants: only tokens that were let in are in it; an entry holds for the whole text (its SHA-256), for at most
-//! [`LIFETIME`], not beyond the token's own limits, and only with the key set that verified it. At most
-//! [`MOST_TOKENS`] entries.
+//! `LIFETIME`, not beyond the token's own limits, and only with the key set that verified it. At most
+//! `MOST_TOKENS` entries.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! A token as it was sent: split, decoded, and checked as far as that needs no key.
 //!
-//! Invariants: a [`Token`] has one spelling (canonical base64url, no padding), unique member names, an allowed algorithm,
+//! Invariants: a `Token` has one spelling (canonical base64url, no padding), unique member names, an allowed algorithm,
 //! a header without anything that would have to be understood, and a `kid` of bounded length. What a header offers as a
 //! key or as a place of keys (`jku`, `jwk`, `x5u`, `x5c`) is never looked at.
 
