@@ -33,6 +33,7 @@ impl Site {
             ("TLS_KEY_FILE", &key),
             ("TLS_CLIENT_CA_FILE", &client_ca),
             ("TLS_HEALTH", "false"),
+            ("METRICS_AUTH_REQUIRED", "true"),
         ])
         .await;
         Self { exporter, metrics_port, servers, clients, folder }
@@ -85,6 +86,18 @@ async fn prometheus_gets_in_with_a_certificate_of_the_right_authority_only() {
     assert_eq!(prometheus.query("count(librechat_up{job!='good'})").await, None);
     let expiry = new_year(2100);
     assert_eq!(prometheus.query(EXPIRY).await, Some(expiry));
+    // A certificate is what guards here: alerts and warnings of an open exporter would be wrong.
+    assert_eq!(prometheus.query("librechat_exporter_auth_enabled").await, Some(1.0));
+    let [cert, key] = ["server.crt", "server.key"].map(|name| site.folder.path().join(name));
+    let ca = site.folder.path().join("clients.crt");
+    let settings = [
+        ("MONGO_URI", "mongodb://localhost"),
+        ("TLS_CERT_FILE", cert.to_str().unwrap()),
+        ("TLS_KEY_FILE", key.to_str().unwrap()),
+        ("TLS_CLIENT_CA_FILE", ca.to_str().unwrap()),
+    ];
+    let said = Exporter::run(&["check-config"], &settings).await.stdout;
+    assert!(said.ends_with("/metrics asks, in this order: client_certificate\n"), "{said}");
 }
 
 #[tokio::test]
