@@ -119,10 +119,6 @@ impl Vars {
             .unwrap_or_default()
     }
 
-    pub fn is_given(&self, name: &str) -> bool {
-        self.given.contains_key(name)
-    }
-
     /// The value of a variable as `check-config` may show it.
     pub fn shown(&self, variable: &Variable) -> Option<&str> {
         let value = self.given.get(&variable.name())?;

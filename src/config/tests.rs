@@ -76,7 +76,7 @@ fn every_mistake_is_one_problem_that_names_its_variable() {
         (0, &[("METRICS_SESSION_SECRET", "canary")], "METRICS_SESSION_SECRET"),
         (0, &[("RATE_LIMIT_WINDOW_MS", "0")], "RATE_LIMIT_WINDOW_MS must not be 0"),
         (0, &[("REFRESH_INTERVAL", "0")], "REFRESH_INTERVAL must be at least"),
-        (0, &[("EMIT_PER_USER_METRICS", "true")], "EMIT_PER_USER_METRICS is not available yet"),
+        (0, &[("METRICS_MAX_LABEL_VALUES", "0")], "METRICS_MAX_LABEL_VALUES"),
     ];
     for (row, pairs, expected) in rows {
         let problems = read(pairs).unwrap_err();
