@@ -275,3 +275,5 @@ impl Fields {
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+mod odd;
