@@ -3,14 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use librechat_exporter::exposition::family::Kind;
 use librechat_exporter::librechat::fold::Folds;
+
+const TOKEN: &str = "token-of-the-catalogue";
 
 /// The demo, served on a Unix socket, killed when the test ends.
 struct Served {
@@ -32,6 +35,10 @@ impl Served {
             .arg("demo")
             .env_clear()
             .env("HOST", format!("unix:{}", folder.path().join("socket").display()))
+            .env("METRICS_BEARER_TOKEN", TOKEN)
+            // Nobody answers there: it is only for the families of this authorizer to exist.
+            .env("METRICS_OAUTH2_ISSUER", "http://127.0.0.1:9")
+            .env("METRICS_OAUTH2_AUDIENCE", "catalogue")
             .current_dir(folder.path())
             .stderr(Stdio::null())
             .spawn()
@@ -53,8 +60,10 @@ impl Served {
 
     fn get(&self, accept: &str) -> Option<String> {
         let mut stream = UnixStream::connect(self.folder.path().join("socket")).ok()?;
-        let request =
-            format!("GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nAuthorization: Bearer {TOKEN}\r\n\
+             Connection: close\r\n\r\n"
+        );
         stream.write_all(request.as_bytes()).ok()?;
         let mut response = String::new();
         stream.read_to_string(&mut response).ok()?;
@@ -103,4 +112,102 @@ fn families_of_folds_are_unique_and_say_what_they_are() {
             assert!(!["le", "quantile", "job", "instance"].contains(label), "{name}: {label}");
         }
     }
+}
+
+/// Families of which the demo has no sample to read the labels off, or that need files to exist.
+const WITHOUT_SAMPLES: &[(&str, &str, &str, &str)] = &[
+    (
+        "librechat_exporter_documents_skipped_total",
+        "counter",
+        "`collection`, `reason`",
+        "Documents read that had a field of an odd type and are left out of the figures that it feeds, by that field",
+    ),
+    (
+        "librechat_exporter_label_values_dropped",
+        "gauge",
+        "`family`",
+        "Label values of the family that were too many and went into other, or were left out where they do not add up",
+    ),
+    (
+        "librechat_exporter_tls_certificate_expiry_timestamp_seconds",
+        "gauge",
+        "",
+        "When the earliest certificate of the chain of TLS_CERT_FILE expires (only with TLS)",
+    ),
+];
+
+/// Type, labels and help by name.
+type Catalogue = BTreeMap<String, (String, String, String)>;
+
+fn row(kind: &str, labels: &str, help: &str) -> (String, String, String) {
+    (kind.to_owned(), labels.to_owned(), help.trim_end_matches('.').replace('|', "\\|"))
+}
+
+/// The families that are no fold's, read off what is served.
+fn own(text: &str) -> Catalogue {
+    let folds: BTreeSet<_> = Folds::families().map(|family| family.name).collect();
+    let mut own: Catalogue = WITHOUT_SAMPLES
+        .iter()
+        .map(|(name, kind, labels, help)| ((*name).to_owned(), row(kind, labels, help)))
+        .collect();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) else {
+            continue;
+        };
+        let kind = lines.next().and_then(|line| line.rsplit(' ').next()).unwrap_or_default();
+        if folds.contains(name) || own.contains_key(name) {
+            continue;
+        }
+        let sample = lines.peek().filter(|line| line.starts_with(name)).copied().unwrap_or_default();
+        own.insert(name.to_owned(), row(kind, &labels_of(sample), help));
+    }
+    own
+}
+
+/// The names of a sample's labels; values may hold anything but an unescaped quote.
+fn labels_of(sample: &str) -> String {
+    let labels =
+        sample.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}')).map_or("", |(labels, _)| labels);
+    let names = labels.split("\",").filter_map(|label| label.split_once("=\"")).map(|(name, _)| name);
+    names.filter(|name| *name != "le").map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn page(text: &str) -> String {
+    let folds = Folds::families().map(|family| {
+        let kind = if family.kind == Kind::Counter { "counter" } else { "gauge" };
+        let labels = family.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+        (family.name.to_owned(), row(kind, &labels, family.help))
+    });
+    let table = |catalogue: Catalogue| -> String {
+        let lines = catalogue
+            .into_iter()
+            .map(|(name, (kind, labels, help))| format!("| `{name}` | {kind} | {labels} | {help} |\n"));
+        format!("| family | type | labels | value |\n|---|---|---|---|\n{}", lines.collect::<String>())
+    };
+    format!(
+        "# Metrics\n\nMade by `UPDATE_GOLDEN=1 cargo test --test catalogue` of what the program serves, and checked by \
+         the same test.\n\nTimes are UTC. A window of the last n days goes back from the instant that the snapshot is of \
+         (`librechat_exporter_snapshot_timestamp_seconds`); percentages are 0 to 100, and 0 of nothing. A figure that \
+         does not exist, such as a mean over nothing, is left out. An email domain is what follows the first `@` of an \
+         address, in lower case, else `unknown`. Beyond `METRICS_MAX_LABEL_VALUES` values of a label the smallest go \
+         into `other`, or are left out where they do not add up.\n\n## LibreChat\n\n{}\n## The exporter itself\n\n\
+         Families of an OpenID provider's keys exist only while that method is on.\n\n{}",
+        table(folds.collect()),
+        table(own(text))
+    )
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test is told by its environment to write its page")]
+fn the_page_of_metrics_is_current() {
+    let page = page(&Served::start().exposition("text/plain"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    let differing = page.lines().zip(written.lines()).find(|(served, written)| served != written);
+    assert_eq!(differing, None, "the first line that differs, as it should be and as it is");
+    assert_eq!(page.lines().count(), written.lines().count());
 }

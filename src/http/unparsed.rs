@@ -32,7 +32,8 @@ struct Answer {
 
 impl Answer {
     fn of(bytes: &[u8]) -> Option<Self> {
-        let text = str::from_utf8(bytes).ok().filter(|text| text.starts_with(BEGINNING))?;
+        // Looked at first: most writes are whole expositions.
+        let text = bytes.starts_with(BEGINNING.as_bytes()).then(|| str::from_utf8(bytes).ok()).flatten()?;
         let (status, date) = text.strip_suffix(END)?.split_once(BARE)?;
         let (_, phrase) = status.get("HTTP/1.1 ".len()..)?.split_once(' ')?;
         if [status, date].iter().any(|line| line.contains('\r')) {
