@@ -41,9 +41,9 @@ pub fn build(
     let lockout = limits.lockout.map(|(attempts, ttl)| Arc::new(Lockout::new(attempts, ttl)));
     LockedAddresses::register(lockout.clone(), registry);
     let rejects = RejectLog::new(settings.log_rejects);
-    let (policy, login) = policy(settings, directory, registry, watches);
     let enabled = Gauge::<i64>::default();
-    enabled.set(i64::from(policy.is_enabled()));
+    enabled.set(i64::from(!settings.is_open()));
+    let (policy, login) = policy(settings, directory, registry, watches);
     registry.register("auth_enabled", "Whether /metrics asks for anything", enabled);
     Ok(Guard {
         policy,

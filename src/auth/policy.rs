@@ -66,11 +66,6 @@ impl Policy {
         Self { gate, authorizers, challenges }
     }
 
-    /// Whether anything at all is asked of a caller.
-    pub fn is_enabled(&self) -> bool {
-        self.gate.is_some() || !self.authorizers.is_empty()
-    }
-
     /// The methods that are on, in the order in which they are asked.
     pub fn methods(&self) -> impl Iterator<Item = Method> {
         let gate = self.gate.iter().map(|_| Method::AllowList);
@@ -243,7 +238,6 @@ mod tests {
         let headers = HeaderMap::new();
         let caller = Caller::new(None, &headers).unwrap();
         let admission = policy.admit(None).unwrap();
-        assert!(!policy.is_enabled());
         assert_eq!(policy.authorize(admission, &caller).await.unwrap().method(), Method::None);
     }
 
@@ -254,7 +248,6 @@ mod tests {
             let address = address.map(|address| address.parse().unwrap());
             assert_eq!(policy.admit(address).is_ok(), admitted, "{address:?}");
         }
-        assert!(policy.is_enabled());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::auth::session::login::LoginRedirect;
 use crate::auth::session::secret::SessionSecret;
 use crate::vars::Vars;
 
-/// What is asked of a caller. All `None` is open.
+/// What is asked of a caller. Nothing at all is open.
 #[derive(Debug)]
 pub struct GuardSettings {
     pub allowed: Option<AllowList>,
@@ -23,8 +23,10 @@ pub struct GuardSettings {
     pub oauth2: Option<OAuth2Settings>,
     pub session: Option<SessionSettings>,
     pub log_rejects: bool,
-    /// `DISABLE_AUTH`: nothing is asked, whatever else is set.
+    /// `DISABLE_AUTH`: no authorizer is asked, whichever is set.
     pub disabled: bool,
+    /// `TLS_CLIENT_CA_FILE`: the handshake asks for a certificate, before any of the others is asked.
+    pub mutual_tls: bool,
 }
 
 #[derive(Debug)]
@@ -44,12 +46,10 @@ pub struct SessionSettings {
 impl GuardSettings {
     /// Whether `/metrics` answers whoever asks.
     pub fn is_open(&self) -> bool {
-        let asks =
-            self.allowed.is_some() || self.bearer.is_some() || self.basic.is_some() || self.session.is_some();
-        self.disabled || !asks
+        self.methods().is_empty()
     }
 
-    /// The methods that are on, in the order in which they are asked.
+    /// What is asked, in the order in which it is.
     pub fn methods(&self) -> Vec<&'static str> {
         let methods = [
             (self.allowed.is_some(), Method::AllowList),
@@ -59,7 +59,8 @@ impl GuardSettings {
             (self.session.is_some(), Method::Session),
         ];
         let on = methods.into_iter().filter(|(on, _)| *on && !self.disabled);
-        on.map(|(_, method)| method.label()).collect()
+        let handshake = self.mutual_tls.then_some("client_certificate");
+        handshake.into_iter().chain(on.map(|(_, method)| method.label())).collect()
     }
 }
 
@@ -98,9 +99,10 @@ pub fn read(vars: &mut Vars) -> Option<GuardSettings> {
         session: session?,
         log_rejects: area.metrics_auth_log_rejects.0,
         disabled: area.disable_auth.0,
+        mutual_tls: vars.is_given("TLS_CLIENT_CA_FILE"),
     };
     if area.metrics_auth_required.0 && settings.is_open() {
-        vars.problem("METRICS_AUTH_REQUIRED", "is true, but nothing guards /metrics: set a token, Basic, OAuth2, a session secret or an allow-list");
+        vars.problem("METRICS_AUTH_REQUIRED", "is true, but nothing guards /metrics: set a token, Basic, OAuth2, a session secret, an allow-list or TLS_CLIENT_CA_FILE");
     }
     Some(settings)
 }

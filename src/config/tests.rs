@@ -24,6 +24,25 @@ fn defaults_are_those_of_the_contract() {
 }
 
 #[test]
+fn any_one_method_closes_metrics() {
+    let basic = ("METRICS_BASIC_AUTH_PASSWORD", "a-password-of-the-test");
+    let methods: [&[(&str, &str)]; 5] = [
+        &[("METRICS_BEARER_TOKEN", "a-token-of-at-least-sixteen-characters")],
+        &[("METRICS_BASIC_AUTH_USER", "prometheus"), basic],
+        &[ISSUER, AUDIENCE],
+        &[("METRICS_SESSION_SECRET", "a-refresh-secret-of-the-test-0123456789")],
+        &[("METRICS_ALLOWED_IPS", "192.0.2.0/24")],
+    ];
+    for method in methods {
+        let with = |name| [method, &[(name, "true")]].concat();
+        let config = read(&with("METRICS_AUTH_REQUIRED")).unwrap();
+        assert!(!config.guard.is_open(), "{method:?}");
+        assert_eq!(config.guard.methods().len(), 1, "{method:?}");
+        assert!(read(&with("DISABLE_AUTH")).unwrap().guard.is_open(), "{method:?}");
+    }
+}
+
+#[test]
 fn one_listener_when_both_ports_are_the_same() {
     assert!(read(&[("METRICS_PORT", "9087")]).unwrap().listen.metrics.is_none());
     let metrics = |pairs| read(pairs).unwrap().listen.metrics.unwrap().to_string();

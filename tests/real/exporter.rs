@@ -32,14 +32,21 @@ pub(crate) struct Exporter {
 impl Exporter {
     /// Starts `serve` on a port of 127.0.0.1, folding twice a second, and waits until `/livez` answers.
     pub(crate) async fn serve(environment: &[(&str, &str)]) -> Self {
-        let port = free_port();
-        let number = port.to_string();
-        let mut settings = vec![("HOST", "127.0.0.1"), ("PORT", &number), ("REFRESH_INTERVAL", "500")];
-        settings.extend(environment);
-        let folder = TempDir::with_prefix("exporter").unwrap();
-        let mut process = Process::start("librechat-exporter serve", command(&["serve"], &settings, &folder));
+        Self::start("serve", environment).await
+    }
+
+    /// The same for `demo`, which needs no MongoDB; waits until its first fold is published.
+    pub(crate) async fn demo(environment: &[(&str, &str)]) -> Self {
+        let exporter = Self::start("demo", environment).await;
+        exporter.until_status("/readyz", 200).await;
+        exporter
+    }
+
+    async fn start(subcommand: &str, environment: &[(&str, &str)]) -> Self {
+        let mut exporter = Self::spawn(subcommand, environment);
+        let port = exporter.port;
         eventually("the exporter answers on /livez", async || {
-            process.expect_alive();
+            exporter.process.expect_alive();
             match http::get(port, "/livez", &[]).await {
                 Ok(response) if response.status == 200 => Ok(()),
                 Ok(response) => Err(format!("status {}", response.status)),
@@ -47,6 +54,18 @@ impl Exporter {
             }
         })
         .await;
+        exporter
+    }
+
+    /// Starts a command that serves, and waits for nothing: for one that answers in no way that this harness knows.
+    pub(crate) fn spawn(subcommand: &str, environment: &[(&str, &str)]) -> Self {
+        let port = free_port();
+        let number = port.to_string();
+        let mut settings = vec![("HOST", "127.0.0.1"), ("PORT", &number), ("REFRESH_INTERVAL", "500")];
+        settings.extend(environment);
+        let folder = TempDir::with_prefix("exporter").unwrap();
+        let name = format!("librechat-exporter {subcommand}");
+        let process = Process::start(&name, command(&[subcommand], &settings, &folder));
         Self { port, process, _folder: folder }
     }
 

@@ -2,10 +2,11 @@
 //! decoding but that of chunks.
 
 use std::io::{Error, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -56,14 +57,36 @@ impl Response {
 
 /// `GET path` from 127.0.0.1 at `port`, with more headers.
 pub(crate) async fn get(port: u16, path: &str, headers: &[(&str, &str)]) -> Result<Response, Error> {
+    get_from([127, 0, 0, 1], port, path, headers).await
+}
+
+/// The same as a client whose address is another of 127.0.0.0/8.
+pub(crate) async fn get_from(
+    client: [u8; 4],
+    port: u16,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Result<Response, Error> {
     timeout(PATIENCE, async {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        stream.write_all(request(path, headers).as_bytes()).await?;
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).await?;
-        Response::parse(&bytes).ok_or_else(|| Error::new(ErrorKind::UnexpectedEof, "the answer is cut off"))
+        let socket = TcpSocket::new_v4()?;
+        if client != [127, 0, 0, 1] {
+            socket.bind(SocketAddr::from((client, 0)))?;
+        }
+        ask(socket.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?, path, headers).await
     })
     .await?
+}
+
+/// One request over `stream`, whatever it is made of.
+pub(crate) async fn ask(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Result<Response, Error> {
+    stream.write_all(request(path, headers).as_bytes()).await?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await?;
+    Response::parse(&bytes).ok_or_else(|| Error::new(ErrorKind::UnexpectedEof, "the answer is cut off"))
 }
 
 /// The text of a GET request that asks for the connection to be closed after its answer.

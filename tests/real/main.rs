@@ -1,6 +1,7 @@
-//! The exporter against real servers: MongoDB, Prometheus, promtool, Python's OpenMetrics parser. Nothing here is
-//! imitated. `tests/run` fetches the servers and runs these tests; plain `cargo test` leaves them out. A server
-//! that is missing fails its test with the sentence that says how to get it.
+//! The exporter against real servers: MongoDB, Prometheus, promtool, vmagent, nginx, HAProxy, Caddy, a certified OpenID
+//! provider, Python's OpenMetrics parser. Nothing here is imitated. `tests/run` fetches the servers and runs these
+//! tests; plain `cargo test` leaves them out. A server that is missing fails its test with the sentence that says how to
+//! get it.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,21 +12,29 @@
 )]
 
 // The harness, from the ground up.
+mod certificates;
 mod exporter;
 mod exposition;
 mod http;
+mod issuer;
 mod mongod;
 mod openmetrics;
 mod process;
 mod prometheus;
+mod proxies;
 mod replica_set;
 mod servers;
+mod vmagent;
 
 // The tests.
+mod behind_proxy;
 mod golden;
 mod harness;
 mod mistakes;
+mod mtls;
+mod oauth2;
 mod outage;
 mod rotation;
 mod scrape;
+mod session;
 mod shutdown;

