@@ -25,6 +25,7 @@ use crate::http::{Site, Surface, record, router};
 use crate::librechat::collector::{Collector, fold, moment, report_contents};
 use crate::librechat::mongo::Mongo;
 use crate::librechat::mongo::uri::Uri;
+use crate::librechat::scope::Options;
 use crate::librechat::source::{Contents, Source};
 use crate::librechat::status::Status;
 use crate::reload::metrics::Reloads;
@@ -57,12 +58,12 @@ pub fn mongo(config: &mut Config) -> Option<(Arc<Mongo>, Vec<Watch>)> {
 ///
 /// # Errors
 /// Those of the source.
-pub async fn once<S: Source>(source: &S, at: SystemTime) -> anyhow::Result<String> {
+pub async fn once<S: Source>(source: &S, options: Options, at: SystemTime) -> anyhow::Result<String> {
     let mut registry = Registry::default();
     let status = Status::register(&mut registry);
     let started = Instant::now();
     report_contents(&mut Contents::LibreChat, source.prepare().await?);
-    let folds = fold(source, &status).await?;
+    let folds = fold(source, &status, options, moment(at)).await?;
     status.finish_once(at, started.elapsed());
     let snapshot = Snapshot::render(folds.export(moment(at)), at, started);
     // Only what the fold says of itself: the metrics of a process that is gone mean nothing in a textfile.
@@ -97,7 +98,8 @@ pub async fn serve<S: Source>(
     let site =
         Arc::new(Site { exposition: Arc::clone(&exposition), status: Arc::clone(&status), guard, requests });
 
-    let collector = Collector::new(source, exposition, status, config.refresh_interval, clock::now);
+    let collector =
+        Collector::new(source, exposition, status, config.refresh_interval, config.options, clock::now);
     let collecting = tokio::spawn(collector.run());
     tokio::spawn(Reloader::new(watches, reloads).run(signals.hangups()));
     let (stop, stopped) = watch::channel(false);

@@ -112,7 +112,7 @@ fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
 
 fn once(mut config: Config, at: Option<SystemTime>) -> anyhow::Result<ExitCode> {
     let (mongo, _) = app::mongo(&mut config).context("MONGO_URI is missing")?;
-    let text = block_on(app::once(&*mongo, at.unwrap_or_else(clock::now)))?;
+    let text = block_on(app::once(&*mongo, config.options, at.unwrap_or_else(clock::now)))?;
     std::io::stdout().write_all(text.as_bytes()).context("the exposition cannot be written")?;
     Ok(ExitCode::SUCCESS)
 }

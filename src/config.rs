@@ -20,6 +20,7 @@ use crate::client_ip::trust::TrustProxy;
 use crate::http::listener::Address;
 use crate::librechat::mongo;
 use crate::librechat::mongo::uri::Uri;
+use crate::librechat::scope::{Options, UserLabel};
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use crate::tls::Acceptor;
 use crate::tls::pem::{Files, Pem};
@@ -38,9 +39,6 @@ pub const VARIABLES: &[&[Variable]] = &[
     Log::VARIABLES,
 ];
 
-/// Variables whose feature does not exist yet: refused when set, so that nothing is silently without effect.
-const NOT_YET: &[&str] = &["EMIT_PER_USER_METRICS", "ANONYMIZE_EMAIL_LABEL", "METRICS_MAX_LABEL_VALUES"];
-
 /// Whether a command reads a real database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
@@ -55,6 +53,7 @@ pub struct Config {
     pub mongo: Option<MongoSettings>,
     pub refresh_interval: Duration,
     pub max_staleness: Duration,
+    pub options: Options,
     pub listen: ListenSettings,
     pub guard: GuardSettings,
     pub limits: LimitSettings,
@@ -104,11 +103,6 @@ impl Config {
     /// # Errors
     /// Every problem, in the order of the areas.
     pub fn read(vars: &mut Vars, needs: Needs) -> Result<Self, Vec<Problem>> {
-        for name in NOT_YET {
-            if vars.is_given(name) {
-                vars.problem(name, "is not available yet; leave it out");
-            }
-        }
         let mongo = mongo(vars, needs);
         let times = times(vars);
         let listen = listen(vars);
@@ -123,6 +117,7 @@ impl Config {
                     mongo,
                     refresh_interval: times.refresh_interval,
                     max_staleness: times.max_staleness,
+                    options: times.options,
                     listen,
                     guard,
                     limits,
@@ -166,6 +161,7 @@ fn mongo(vars: &mut Vars, needs: Needs) -> Option<Option<MongoSettings>> {
 struct Times {
     refresh_interval: Duration,
     max_staleness: Duration,
+    options: Options,
 }
 
 fn times(vars: &mut Vars) -> Option<Times> {
@@ -185,7 +181,12 @@ fn times(vars: &mut Vars) -> Option<Times> {
     if max_staleness <= refresh_interval {
         vars.warn("METRICS_MAX_STALENESS", "is not longer than REFRESH_INTERVAL: figures will come and go");
     }
-    Some(Times { refresh_interval, max_staleness })
+    let label = if area.anonymize_email_label.0 { UserLabel::Id } else { UserLabel::Email };
+    let options = Options {
+        per_user: area.emit_per_user_metrics.0.then_some(label),
+        max_label_values: usize::try_from(area.metrics_max_label_values.0).unwrap_or(usize::MAX),
+    };
+    Some(Times { refresh_interval, max_staleness, options })
 }
 
 fn listen(vars: &mut Vars) -> ListenSettings {

@@ -8,6 +8,7 @@
 //! - Values of one snapshot are of one instant, [`Snapshot::at`].
 
 pub mod body;
+pub mod cap;
 pub mod classic;
 pub mod family;
 pub mod optional;

@@ -28,6 +28,7 @@ pub mod parts;
 pub mod record;
 pub mod refusal;
 pub mod serve;
+pub mod unparsed;
 
 use std::any::Any;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ pub mod collector;
 pub mod demo;
 pub mod fold;
 pub mod mongo;
+pub mod recent;
 pub mod record;
 pub mod scope;
 pub mod source;

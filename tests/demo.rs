@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use librechat_exporter::app;
 use librechat_exporter::librechat::demo::Demo;
+use librechat_exporter::librechat::scope::Options;
 
 fn instant() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_795_247_940)
@@ -15,7 +16,7 @@ fn instant() -> SystemTime {
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "a test is told by its environment to write its golden file")]
 async fn a_fixed_seed_gives_the_golden_exposition() {
-    let text = app::once(&Demo::new(1, instant), instant()).await.unwrap();
+    let text = app::once(&Demo::new(1, instant), Options::default(), instant()).await.unwrap();
     // How long the pass took is not the demo's; the order of lines is fixed but for the exporter's own.
     let mut lines: Vec<_> = text.lines().filter(|line| !line.contains("_duration_seconds")).collect();
     lines.sort_unstable();

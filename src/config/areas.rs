@@ -40,11 +40,11 @@ settings! {
         /// Accepted and no longer needed: there is one tier.
         cardinality_refresh_interval: Span;
         /// Whether the per-user families are there.
-        emit_per_user_metrics: Flag;
+        emit_per_user_metrics: Flag = "false";
         /// Whether the `id` label is the user's id and not the email address.
-        anonymize_email_label: Flag;
+        anonymize_email_label: Flag = "true";
         /// Beyond this many values of a label that users control the smallest go into `other`.
-        metrics_max_label_values: Whole<1, 100_000>;
+        metrics_max_label_values: Whole<1, 100_000> = "200";
         /// LibreChat's families are left out when the last good fold is older than this.
         metrics_max_staleness: Span = "10m";
     }

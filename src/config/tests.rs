@@ -118,7 +118,7 @@ const MISTAKES: &[Row] = &[
     (0, &[("METRICS_SESSION_SECRET", "canary")], "METRICS_SESSION_SECRET"),
     (0, &[("RATE_LIMIT_WINDOW_MS", "0")], "RATE_LIMIT_WINDOW_MS must not be 0"),
     (0, &[("REFRESH_INTERVAL", "0")], "REFRESH_INTERVAL must be at least"),
-    (0, &[("EMIT_PER_USER_METRICS", "true")], "EMIT_PER_USER_METRICS is not available yet"),
+    (0, &[("METRICS_MAX_LABEL_VALUES", "0")], "METRICS_MAX_LABEL_VALUES"),
 ];
 
 #[test]

@@ -24,22 +24,44 @@ pub struct Family<const L: usize> {
     name: &'static str,
     help: &'static str,
     kind: Kind,
+    rest: Rest,
     labels: [&'static str; L],
+}
+
+/// What becomes of the smallest values of a label when there are too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// They go into `other`: sums and counts are added up, means and percentages pooled.
+    Pool,
+    /// They are left out: what they come to together cannot be told from their values.
+    LeaveOut,
 }
 
 impl<const L: usize> Family<L> {
     /// A gauge; `help` is one sentence without a full stop.
     pub const fn gauge(name: &'static str, labels: [&'static str; L], help: &'static str) -> Self {
-        Self { name, help, kind: Kind::Gauge, labels }
+        Self { name, help, kind: Kind::Gauge, rest: Rest::Pool, labels }
     }
 
     /// A counter; `name` ends in `_total`.
     pub const fn counter(name: &'static str, labels: [&'static str; L], help: &'static str) -> Self {
-        Self { name, help, kind: Kind::Counter, labels }
+        Self { name, help, kind: Kind::Counter, rest: Rest::Pool, labels }
+    }
+
+    /// For distinct numbers and ages, which do not add up over labels.
+    #[must_use]
+    pub const fn not_additive(self) -> Self {
+        Self { rest: Rest::LeaveOut, ..self }
     }
 
     pub const fn describe(&'static self) -> Description {
-        Description { name: self.name, help: self.help, kind: self.kind, labels: &self.labels }
+        Description {
+            name: self.name,
+            help: self.help,
+            kind: self.kind,
+            rest: self.rest,
+            labels: &self.labels,
+        }
     }
 }
 
@@ -50,5 +72,6 @@ pub struct Description {
     pub name: &'static str,
     pub help: &'static str,
     pub kind: Kind,
+    pub rest: Rest,
     pub labels: &'static [&'static str],
 }

@@ -17,9 +17,47 @@ use super::family::{Description, Family, Kind};
 pub struct Samples(BTreeMap<&'static str, Rows>);
 
 #[derive(Debug)]
-struct Rows {
-    description: Description,
-    rows: BTreeMap<Vec<String>, f64>,
+pub(super) struct Rows {
+    pub(super) description: Description,
+    pub(super) rows: BTreeMap<Vec<String>, Value>,
+}
+
+/// A value that others of the same labels can be added to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Value {
+    sum: f64,
+    /// What the sum is divided by; `None` when the value is the sum itself.
+    weight: Option<f64>,
+}
+
+impl Value {
+    fn add(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.weight = match (self.weight, other.weight) {
+            (Some(weight), Some(other)) => Some(weight + other),
+            (weight, other) => weight.or(other),
+        };
+    }
+
+    fn value(self) -> f64 {
+        self.weight.map_or(self.sum, |weight| self.sum / weight)
+    }
+
+    /// How much it matters, next to others of its family.
+    pub(super) fn size(self) -> f64 {
+        self.weight.unwrap_or(self.sum).abs()
+    }
+}
+
+impl Rows {
+    pub(super) fn add(&mut self, labels: Vec<String>, value: Value) {
+        match self.rows.get_mut(&labels) {
+            Some(known) => known.add(value),
+            None => {
+                self.rows.insert(labels, value);
+            }
+        }
+    }
 }
 
 impl Samples {
@@ -33,15 +71,34 @@ impl Samples {
     pub fn push<const L: usize>(&mut self, family: &'static Family<L>, labels: [&str; L], value: f64) {
         let rows = self.rows(family.describe());
         if value.is_finite() {
-            *rows.entry(labels.map(str::to_owned).into()).or_default() += value;
+            rows.add(labels.map(str::to_owned).into(), Value { sum: value, weight: None });
         }
     }
 
-    fn rows(&mut self, description: Description) -> &mut BTreeMap<Vec<String>, f64> {
+    /// Adds `sum` divided by `weight`: a mean or a percentage. Samples that come to the same labels are pooled. Without
+    /// weight there is nothing to tell, and no sample.
+    pub fn push_mean<const L: usize>(
+        &mut self,
+        family: &'static Family<L>,
+        labels: [&str; L],
+        sum: f64,
+        weight: f64,
+    ) {
+        let rows = self.rows(family.describe());
+        if (sum / weight).is_finite() {
+            rows.add(labels.map(str::to_owned).into(), Value { sum, weight: Some(weight) });
+        }
+    }
+
+    pub(super) fn families(&mut self) -> impl Iterator<Item = &mut Rows> {
+        self.0.values_mut()
+    }
+
+    fn rows(&mut self, description: Description) -> &mut Rows {
         let rows =
             self.0.entry(description.name).or_insert_with(|| Rows { description, rows: BTreeMap::new() });
         debug_assert_eq!(rows.description, description, "two families of one name");
-        &mut rows.rows
+        rows
     }
 
     /// OpenMetrics text without its end marker, since more may follow.
@@ -65,10 +122,10 @@ impl Collector for Samples {
             let mut metric = encoder.encode_descriptor(name, &help, None, description.kind.metric_type())?;
             for (values, value) in rows {
                 if values.is_empty() {
-                    write(&mut metric, description.kind, *value)?;
+                    write(&mut metric, description.kind, value.value())?;
                 } else {
                     let labels = Labels { names: description.labels, values };
-                    write(&mut metric.encode_family(&labels)?, description.kind, *value)?;
+                    write(&mut metric.encode_family(&labels)?, description.kind, value.value())?;
                 }
             }
         }

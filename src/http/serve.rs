@@ -24,13 +24,14 @@ use tracing::{debug, warn};
 
 use super::connections::{Connections, Place};
 use super::deadline::{Activity, Deadlined};
+use super::head::MAX_HEAD;
 use super::listener::Listener;
 use super::record::Endpoint;
+use super::unparsed::Completed;
 use super::{Site, finish, head, refusal};
 use crate::client_ip::Peer;
 use crate::tls::Acceptor;
 
-const MAX_HEAD: usize = 32 * 1024;
 const MAX_LINES: usize = 100;
 
 /// When the operating system has no more descriptors, accepting again at once would only spin.
@@ -148,7 +149,8 @@ impl Service {
         let service = service_fn(|request| self.answer(request, peer, &place.activity));
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEAD).max_headers(MAX_LINES);
-        let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+        let mut connection =
+            std::pin::pin!(http.serve_connection(TokioIo::new(Completed::new(stream)), service));
         let mut stopping = false;
         loop {
             tokio::select! {
@@ -175,7 +177,7 @@ impl Service {
     ) -> Result<Response, Infallible> {
         activity.begin_request();
         let endpoint = Endpoint::of(request.uri().path());
-        let response = match head::check(request.version(), request.headers()) {
+        let response = match head::check(&request) {
             Err(status) => refusal::closing(status),
             Ok(()) => {
                 request.extensions_mut().insert(peer);

@@ -10,7 +10,9 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::fold::Folds;
+use super::recent::LONGEST;
 use super::record::{Collection, Moment};
+use super::scope::Options;
 use super::source::{Contents, Source, SourceError};
 use super::status::{Reach, Status, Tally};
 use crate::exposition::{Exposition, Snapshot};
@@ -28,6 +30,7 @@ pub struct Collector<S> {
     exposition: Arc<Exposition>,
     status: Arc<Status>,
     interval: Duration,
+    options: Options,
     clock: fn() -> SystemTime,
 }
 
@@ -37,9 +40,10 @@ impl<S: Source> Collector<S> {
         exposition: Arc<Exposition>,
         status: Arc<Status>,
         interval: Duration,
+        options: Options,
         clock: fn() -> SystemTime,
     ) -> Self {
-        Self { source, exposition, status, interval, clock }
+        Self { source, exposition, status, interval, options, clock }
     }
 
     /// Runs until it is dropped.
@@ -81,7 +85,7 @@ impl<S: Source> Collector<S> {
     async fn refresh(&self, started: Instant) -> Result<Contents, SourceError> {
         let at = (self.clock)();
         let contents = self.source.prepare().await?;
-        let folds = fold(&*self.source, &self.status).await?;
+        let folds = fold(&*self.source, &self.status, self.options, moment(at)).await?;
         // Rendering and compressing take milliseconds of CPU: not on a thread that serves.
         let rendered =
             tokio::task::spawn_blocking(move || Snapshot::render(folds.export(moment(at)), at, started));
@@ -93,12 +97,17 @@ impl<S: Source> Collector<S> {
     }
 }
 
-/// Reads everything once.
+/// Reads everything once, for an export as of `at` or later.
 ///
 /// # Errors
 /// The first that the source has; nothing of the pass is kept.
-pub async fn fold<S: Source>(source: &S, status: &Status) -> Result<Folds, SourceError> {
-    let mut folds = Folds::default();
+pub async fn fold<S: Source>(
+    source: &S,
+    status: &Status,
+    options: Options,
+    at: Moment,
+) -> Result<Folds, SourceError> {
+    let mut folds = Folds::new(options, at.before(LONGEST));
     for collection in Collection::ALL {
         let mut tally = Tally::default();
         let pass = source.read(*collection, |record, oddities| {

@@ -4,6 +4,7 @@
 //! number of messages kept is bounded, like an installation that deletes old chats.
 
 pub mod cast;
+pub mod furniture;
 pub mod world;
 
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +12,7 @@ use std::time::SystemTime;
 
 use self::world::World;
 use super::collector::moment;
-use super::record::view::Oddities;
+use super::record::fields::Oddities;
 use super::record::{Collection, Record};
 use super::source::{Contents, Source, SourceError};
 

@@ -6,30 +6,44 @@
 //! To add a metric: a [`Family`](crate::exposition::family::Family) in the fold that has its figures, and a line in that
 //! fold's `export`. To add a fold: a file below `fold/`, and a line in the list at the end of this one.
 
+pub mod activity;
 pub mod agents;
+pub mod banners;
 pub mod conversations;
 pub mod cost;
 pub mod counts;
 pub mod feedback;
+pub mod files;
+pub mod mcp;
 pub mod messages;
 pub mod models;
+pub mod prompts;
+pub mod retention;
+pub mod satisfaction;
+pub mod sessions;
+pub mod tags;
 pub mod tokens;
+pub mod tool_calls;
+pub mod traffic;
+pub mod unique_users;
 pub mod users;
 
+use super::recent::Recent;
 use super::record::{Moment, Record};
-use super::scope::{Directory, Scope};
+use super::scope::{Directory, Options, Scope};
+use crate::exposition::cap::cap;
 use crate::exposition::family::Description;
 use crate::exposition::samples::Samples;
 
 /// One group of figures.
-pub trait Fold: Default {
+pub trait Fold: Clone + Default {
     /// Every family that `export` may add samples to.
     const FAMILIES: &'static [Description];
 
     fn absorb(&mut self, record: &Record<'_>);
 
     /// Takes in what another fold absorbed: the same as absorbing its records.
-    fn merge(&mut self, other: Self);
+    fn merge(&mut self, other: &Self);
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples);
 }
@@ -58,6 +72,18 @@ impl Mean {
     }
 }
 
+/// A count as Prometheus has it.
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+pub const fn count(number: usize) -> f64 {
+    number as f64
+}
+
+/// The value at or below which `percent` of the sorted values are: the one of the nearest rank, never between two.
+pub fn percentile(sorted: &[f64], percent: usize) -> Option<f64> {
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.saturating_sub(1)).copied()
+}
+
 /// Percent, 0 when the denominator is 0.
 pub fn percent(part: f64, whole: f64) -> f64 {
     if whole == 0.0 { 0.0 } else { part / whole * 100.0 }
@@ -65,14 +91,26 @@ pub fn percent(part: f64, whole: f64) -> f64 {
 
 macro_rules! folds {
     ($($field:ident: $fold:ty,)+) => {
-        /// Every fold there is, and the directory that their exports share.
-        #[derive(Debug, Default)]
+        /// Every fold there is, and what their exports share.
+        #[derive(Clone, Debug)]
         pub struct Folds {
+            options: Options,
             directory: Directory,
+            recent: Recent,
             $($field: $fold,)+
         }
 
         impl Folds {
+            /// Folds that keep the single happenings since `horizon`: 30 days before the first export.
+            pub fn new(options: Options, horizon: Moment) -> Self {
+                Self {
+                    options,
+                    directory: Directory::new(&options),
+                    recent: Recent::since(horizon),
+                    $($field: Default::default(),)+
+                }
+            }
+
             /// Every family, in the order of the folds.
             pub fn families() -> impl Iterator<Item = Description> {
                 [$(<$fold>::FAMILIES),+].into_iter().flatten().copied()
@@ -80,20 +118,25 @@ macro_rules! folds {
 
             pub fn absorb(&mut self, record: &Record<'_>) {
                 self.directory.absorb(record);
+                self.recent.absorb(record);
                 $(self.$field.absorb(record);)+
             }
 
-            pub fn merge(&mut self, other: Self) {
-                self.directory.merge(other.directory);
-                $(self.$field.merge(other.$field);)+
+            /// Takes in what another absorbed.
+            pub fn merge(&mut self, other: &Self) {
+                self.directory.merge(&other.directory);
+                self.recent.merge(&other.recent);
+                $(self.$field.merge(&other.$field);)+
             }
 
             /// All figures as of `at`.
             pub fn export(&self, at: Moment) -> Samples {
                 let mut samples = Samples::default();
                 Self::families().for_each(|family| samples.declare(family));
-                let scope = Scope { at, directory: &self.directory };
+                let options = self.options;
+                let scope = Scope { at, directory: &self.directory, recent: &self.recent, options };
                 $(self.$field.export(&scope, &mut samples);)+
+                cap(&mut samples, options.max_label_values);
                 samples
             }
         }
@@ -103,27 +146,50 @@ macro_rules! folds {
 folds! {
     counts: counts::Counts,
     messages: messages::Messages,
+    traffic: traffic::Traffic,
     feedback: feedback::FeedbackGiven,
+    satisfaction: satisfaction::Satisfaction,
     models: models::Models,
     agents: agents::Agents,
     conversations: conversations::Conversations,
+    tags: tags::Tags,
     users: users::Users,
+    unique_users: unique_users::UniqueUsers,
+    activity: activity::Activity,
+    retention: retention::Retention,
     tokens: tokens::Tokens,
     cost: cost::Cost,
+    files: files::Files,
+    sessions: sessions::Sessions,
+    prompts: prompts::Prompts,
+    banners: banners::Banners,
+    tool_calls: tool_calls::ToolCalls,
+    mcp: mcp::Mcp,
 }
 
 #[cfg(test)]
 pub(crate) mod testing {
     //! What tests of folds share: feed records, read lines.
 
-    use super::{Directory, Fold, Moment, Record, Samples, Scope};
+    use super::{Directory, Fold, Moment, Options, Recent, Record, Samples, Scope};
 
     /// The lines that a fold exports for `records`, with `others` in the directory only. Absorbing all records in one
     /// fold and merging two that had half of them must come to the same.
     pub(crate) fn lines<F: Fold>(records: &[Record<'_>], others: &[Record<'_>], at: i64) -> Vec<String> {
-        let mut directory = Directory::default();
+        lines_with::<F>(Options::default(), records, others, at)
+    }
+
+    /// The same with other options.
+    pub(crate) fn lines_with<F: Fold>(
+        options: Options,
+        records: &[Record<'_>],
+        others: &[Record<'_>],
+        at: i64,
+    ) -> Vec<String> {
+        let (mut directory, mut recent) = (Directory::new(&options), Recent::since(Moment(i64::MIN)));
         others.iter().chain(records).for_each(|record| directory.absorb(record));
-        let scope = Scope { at: Moment(at), directory: &directory };
+        records.iter().for_each(|record| recent.absorb(record));
+        let scope = Scope { at: Moment(at), directory: &directory, recent: &recent, options };
         let fold = |records: &[Record<'_>]| {
             let mut fold = F::default();
             records.iter().for_each(|record| fold.absorb(record));
@@ -137,7 +203,7 @@ pub(crate) mod testing {
         let whole = render(&fold(records));
         let (left, right) = records.split_at(records.len() / 2);
         let mut merged = fold(left);
-        merged.merge(fold(right));
+        merged.merge(&fold(right));
         assert_eq!(render(&merged), whole, "merging is not the same as absorbing");
         whole.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
     }

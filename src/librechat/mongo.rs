@@ -19,7 +19,8 @@ use tokio::time::timeout;
 
 use self::uri::Uri;
 use super::record::collection::Projected;
-use super::record::view::{Oddities, record};
+use super::record::fields::Oddities;
+use super::record::view::record;
 use super::record::{Collection, Record};
 use super::source::{Contents, Source, SourceError};
 use crate::secret::Live;

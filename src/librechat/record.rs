@@ -4,19 +4,25 @@
 //! another type is *odd*: it is absent too, and is noted, so that one odd document costs only the figures it cannot feed.
 
 pub mod collection;
+pub mod fields;
 pub mod id;
 pub mod view;
 
 use std::borrow::Cow;
 
 pub use self::collection::Collection;
-use self::id::Id;
+use self::id::{Id, Key};
 
 /// A point in time in milliseconds since 1970, as BSON has it: any `i64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub i64);
 
 impl Moment {
+    /// This many milliseconds earlier.
+    pub const fn before(self, millis: i64) -> Self {
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// Seconds from `earlier` to `self`.
     #[expect(clippy::cast_precision_loss, reason = "dates beyond 2^53 ms are 285,000 years off")]
     pub fn seconds_since(self, earlier: Self) -> f64 {
@@ -32,6 +38,15 @@ pub enum Record<'a> {
     User(User<'a>),
     Agent(Agent<'a>),
     Conversation(Conversation<'a>),
+    ConversationTag(ConversationTag<'a>),
+    File(File<'a>),
+    Session(Session),
+    Banner(Banner),
+    ToolCall(ToolCall<'a>),
+    PromptGroup(PromptGroup<'a>),
+    Prompt(Typed<'a>),
+    Action(Typed<'a>),
+    SharedLink(SharedLink),
     /// A document of which only its existence counts.
     Document(Collection),
 }
@@ -44,6 +59,15 @@ impl Record<'_> {
             Self::User(_) => Collection::Users,
             Self::Agent(_) => Collection::Agents,
             Self::Conversation(_) => Collection::Conversations,
+            Self::ConversationTag(_) => Collection::ConversationTags,
+            Self::File(_) => Collection::Files,
+            Self::Session(_) => Collection::Sessions,
+            Self::Banner(_) => Collection::Banners,
+            Self::ToolCall(_) => Collection::ToolCalls,
+            Self::PromptGroup(_) => Collection::PromptGroups,
+            Self::Prompt(_) => Collection::Prompts,
+            Self::Action(_) => Collection::Actions,
+            Self::SharedLink(_) => Collection::SharedLinks,
             Self::Document(collection) => *collection,
         }
     }
@@ -52,17 +76,21 @@ impl Record<'_> {
 /// `messages`: one turn of a conversation.
 #[derive(Clone, Debug, Default)]
 pub struct Message<'a> {
-    pub conversation: Option<Cow<'a, str>>,
+    pub conversation: Option<Key>,
     pub user: Option<Id>,
     /// A model, or the id of an agent or assistant; see [`Answerer`].
     pub model: Option<Cow<'a, str>>,
     pub created: Option<Moment>,
+    /// `isCreatedByUser`, where it says so or denies it.
+    pub is_from_user: Option<bool>,
     pub token_count: Option<f64>,
     pub error: bool,
     pub unfinished: bool,
     pub has_attachments: bool,
     pub has_plugin: bool,
     pub feedback: Option<Feedback<'a>>,
+    /// The names of the tools that its content says were called, one for each call; empty where a call has no name.
+    pub tools: Vec<Cow<'a, str>>,
 }
 
 impl Message<'_> {
@@ -80,7 +108,7 @@ pub enum Answerer<'a> {
 }
 
 impl<'a> Answerer<'a> {
-    fn of(model: &'a str) -> Self {
+    pub fn of(model: &'a str) -> Self {
         match model {
             id if id.starts_with("agent_") => Self::Agent(id),
             id if id.starts_with("asst_") || id.starts_with("assistant_") => Self::Assistant(id),
@@ -116,7 +144,8 @@ impl Rating {
 #[derive(Clone, Debug, Default)]
 pub struct Transaction<'a> {
     pub user: Option<Id>,
-    pub conversation: Option<Cow<'a, str>>,
+    pub created: Option<Moment>,
+    pub conversation: Option<Key>,
     pub model: Option<Cow<'a, str>>,
     /// `prompt`, `completion` or `credits`.
     pub token_type: Option<Cow<'a, str>>,
@@ -132,6 +161,7 @@ pub struct Transaction<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct User<'a> {
     pub id: Option<Id>,
+    pub created: Option<Moment>,
     pub email: Option<Cow<'a, str>>,
     pub provider: Option<Cow<'a, str>>,
     pub role: Option<Cow<'a, str>>,
@@ -144,11 +174,74 @@ pub struct Agent<'a> {
     /// `agent_…`, not the document's `_id`.
     pub id: Option<Cow<'a, str>>,
     pub name: Option<Cow<'a, str>>,
+    pub author: Option<Id>,
 }
 
 /// `conversations`.
 #[derive(Clone, Debug, Default)]
 pub struct Conversation<'a> {
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Key>,
+    pub created: Option<Moment>,
     pub agent: Option<Cow<'a, str>>,
+}
+
+/// `conversationtags`: a bookmark of one user.
+#[derive(Clone, Debug, Default)]
+pub struct ConversationTag<'a> {
+    pub tag: Option<Cow<'a, str>>,
+    /// How many conversations have it.
+    pub count: Option<f64>,
+}
+
+/// `files`.
+#[derive(Clone, Debug, Default)]
+pub struct File<'a> {
+    pub user: Option<Id>,
+    pub created: Option<Moment>,
+    pub bytes: Option<f64>,
+    /// The MIME type.
+    pub kind: Option<Cow<'a, str>>,
+}
+
+/// `sessions`: a login.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Session {
+    /// `createdAt` where there is one, else the time in the `_id`.
+    pub start: Option<Moment>,
+    pub expiration: Option<Moment>,
+}
+
+/// `banners`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Banner {
+    pub from: Option<Moment>,
+    /// `None`: without an end.
+    pub to: Option<Moment>,
+}
+
+/// `toolcalls`: a directly invoked tool.
+#[derive(Clone, Debug, Default)]
+pub struct ToolCall<'a> {
+    pub tool: Option<Cow<'a, str>>,
+    pub created: Option<Moment>,
+    pub updated: Option<Moment>,
+}
+
+/// `promptgroups`.
+#[derive(Clone, Debug, Default)]
+pub struct PromptGroup<'a> {
+    pub category: Option<Cow<'a, str>>,
+    pub generations: Option<f64>,
+}
+
+/// `prompts` and `actions`: all that counts is their type.
+#[derive(Clone, Debug, Default)]
+pub struct Typed<'a> {
+    pub kind: Option<Cow<'a, str>>,
+}
+
+/// `sharedlinks`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SharedLink {
+    pub created: Option<Moment>,
 }

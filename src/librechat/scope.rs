@@ -1,27 +1,65 @@
-//! What exports may look up besides their own state: the instant, and who belongs to an id.
+//! What exports may look up besides their own state: the instant, who belongs to an id, and what happened lately.
 
 use std::collections::HashMap;
 
-use super::record::id::Id;
+use super::recent::{DAY, LONGEST, Recent};
+use super::record::id::{Id, Key};
 use super::record::{Moment, Record};
 
 /// The label of users of whom no domain is known.
 pub const UNKNOWN: &str = "unknown";
 
+/// What is made of the records, besides the records themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// `None`: without the per-user families.
+    pub per_user: Option<UserLabel>,
+    /// Beyond this many values of a label the smallest go into `other`.
+    pub max_label_values: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { per_user: None, max_label_values: 200 }
+    }
+}
+
+/// What the label `id` of a user is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserLabel {
+    Id,
+    Email,
+}
+
 /// Users' domains, agents' names, and which agent a conversation is with.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Directory {
-    domains: HashMap<Id, Box<str>>,
+    users: HashMap<Id, Person>,
     agents: HashMap<Box<str>, Option<Box<str>>>,
-    conversations: HashMap<Box<str>, Box<str>>,
+    conversations: HashMap<Key, Box<str>>,
+    keeps_emails: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Person {
+    domain: Option<Box<str>>,
+    /// Kept only when it is to be shown.
+    email: Option<Box<str>>,
 }
 
 impl Directory {
+    pub fn new(options: &Options) -> Self {
+        let keeps_emails = options.per_user == Some(UserLabel::Email);
+        Self { keeps_emails, ..Self::default() }
+    }
+
     pub fn absorb(&mut self, record: &Record<'_>) {
         match record {
             Record::User(user) => {
-                if let (Some(id), Some(domain)) = (&user.id, user.email.as_deref().and_then(domain)) {
-                    self.domains.insert(id.clone(), domain.into());
+                if let Some(id) = &user.id {
+                    let domain = user.email.as_deref().and_then(domain).map(Into::into);
+                    let email = user.email.as_deref().filter(|email| self.keeps_emails && !email.is_empty());
+                    self.users.insert(id.clone(), Person { domain, email: email.map(Into::into) });
                 }
             }
             Record::Agent(agent) => {
@@ -31,32 +69,66 @@ impl Directory {
                 }
             }
             Record::Conversation(conversation) => {
-                if let (Some(id), Some(agent)) = (conversation.id.as_deref(), conversation.agent.as_deref()) {
-                    self.conversations.insert(id.into(), agent.into());
+                if let (Some(id), Some(agent)) = (conversation.id, conversation.agent.as_deref()) {
+                    self.conversations.insert(id, agent.into());
                 }
             }
-            Record::Message(_) | Record::Transaction(_) | Record::Document(_) => {}
+            _ => {}
         }
     }
 
-    pub fn merge(&mut self, other: Self) {
-        self.domains.extend(other.domains);
-        self.agents.extend(other.agents);
-        self.conversations.extend(other.conversations);
+    pub fn merge(&mut self, other: &Self) {
+        self.users.extend(other.users.iter().map(|(id, person)| (id.clone(), person.clone())));
+        self.agents.extend(other.agents.iter().map(|(id, name)| (id.clone(), name.clone())));
+        self.conversations.extend(other.conversations.iter().map(|(id, agent)| (*id, agent.clone())));
     }
 }
 
-/// What an export is given: `at`, the instant of all values, and the directory.
+/// What an export is given: `at`, the instant of all values, the directory, and what happened lately.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
     pub at: Moment,
     pub directory: &'a Directory,
+    pub recent: &'a Recent,
+    pub options: Options,
+}
+
+/// A time window that ends at the instant of an export, its first moment included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    Day,
+    Week,
+    Month,
+}
+
+impl Window {
+    const fn millis(self) -> i64 {
+        match self {
+            Self::Day => DAY,
+            Self::Week => 7 * DAY,
+            Self::Month => LONGEST,
+        }
+    }
 }
 
 impl<'a> Scope<'a> {
+    /// The first moment of a window.
+    pub const fn start(&self, window: Window) -> Moment {
+        self.at.before(window.millis())
+    }
+
+    /// How a user is shown in the per-user families; nobody unless they are wanted. A user who is gone, or has no
+    /// email address, is shown by id.
+    pub fn user_label(&self, user: Option<&Id>) -> Option<String> {
+        let (label, user) = (self.options.per_user?, user?);
+        let email = || self.directory.users.get(user)?.email.as_deref();
+        let shown = email().filter(|_| label == UserLabel::Email);
+        Some(shown.map_or_else(|| user.to_string(), str::to_owned))
+    }
+
     /// The domain of a user, or `unknown`.
     pub fn domain(&self, user: Option<&Id>) -> &'a str {
-        user.and_then(|id| self.directory.domains.get(id)).map_or(UNKNOWN, |domain| domain)
+        user.and_then(|id| self.directory.users.get(id)?.domain.as_deref()).unwrap_or(UNKNOWN)
     }
 
     /// The label of an agent that still exists.
@@ -76,8 +148,8 @@ impl<'a> Scope<'a> {
     }
 
     /// The agent that a conversation is with.
-    pub fn conversation_agent(&self, conversation: &str) -> Option<&'a str> {
-        self.directory.conversations.get(conversation).map(|agent| &**agent)
+    pub fn conversation_agent(&self, conversation: Key) -> Option<&'a str> {
+        self.directory.conversations.get(&conversation).map(|agent| &**agent)
     }
 }
 

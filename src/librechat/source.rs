@@ -1,6 +1,6 @@
 //! Where records come from: a real database, or the demo's.
 
-use super::record::view::Oddities;
+use super::record::fields::Oddities;
 use super::record::{Collection, Record};
 
 /// Lends the records of LibreChat's collections.

@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use super::record::Collection;
-use super::record::view::Oddities;
+use super::record::fields::Oddities;
 use crate::exposition::optional::OptionalGauge;
 
 /// Whether the source answers.

@@ -38,3 +38,12 @@ pub const GOOD_TAGS: &[&str] =
     &["accurate_reliable", "creative_solution", "clear_well_written", "attention_to_detail"];
 
 pub const BAD_TAGS: &[&str] = &["not_matched", "inaccurate", "bad_style", "not_helpful"];
+
+pub const TOOLS: &[&str] = &[
+    "web_search",
+    "file_search",
+    "execute_code",
+    "search_mcp_wiki",
+    "create_issue_mcp_tracker",
+    "query_mcp_warehouse",
+];

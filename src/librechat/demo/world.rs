@@ -3,21 +3,23 @@
 //! Each second draws from a generator of its own, seeded by the world's seed and the second: how the time is cut into
 //! calls cannot change what happens in it.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::cast::{AGENTS, BAD_TAGS, DOMAINS, GOOD_TAGS, MODELS, Model, PROVIDERS};
-use crate::librechat::record::id::Id;
+use super::cast::{AGENTS, BAD_TAGS, DOMAINS, GOOD_TAGS, MODELS, Model, PROVIDERS, TOOLS};
+use super::furniture;
+use crate::librechat::record::id::{Id, Key};
 use crate::librechat::record::{
     Agent, Collection, Conversation, Feedback, Message, Moment, Rating, Record, Transaction, User,
 };
 
 const SECOND: i64 = 1_000;
 const DAY: i64 = 86_400 * SECOND;
-const USERS: u32 = 40;
+pub(super) const USERS: u32 = 40;
 
 /// What lies behind when the demo starts, and how far apart its turns are.
 const HISTORY: i64 = 35 * DAY;
@@ -26,26 +28,16 @@ const HISTORY_STEP: i64 = 600 * SECOND;
 /// The largest number of messages kept; the oldest go.
 const MAX_MESSAGES: usize = 100_000;
 
-/// Collections of which the demo only has a number.
-const FURNITURE: &[(Collection, usize)] = &[
-    (Collection::Actions, 3),
-    (Collection::Assistants, 2),
-    (Collection::Balances, USERS as usize),
-    (Collection::Banners, 1),
-    (Collection::ConversationTags, 12),
-    (Collection::Files, 57),
-    (Collection::Keys, 4),
-    (Collection::PluginAuths, 2),
-    (Collection::Presets, 9),
-    (Collection::PromptGroups, 6),
-    (Collection::Prompts, 11),
-    (Collection::Sessions, 31),
-    (Collection::SharedLinks, 5),
-    (Collection::Tokens, 3),
-    (Collection::ToolCalls, 8),
-];
-
 type Dice = Xoshiro256PlusPlus;
+
+/// A conversation of one user, with an agent or without.
+#[derive(Clone, Copy, Debug)]
+struct Chat {
+    user: u32,
+    id: Key,
+    agent: Option<&'static str>,
+    created: Moment,
+}
 
 /// Everything there is at one instant.
 #[derive(Debug)]
@@ -53,7 +45,7 @@ pub struct World {
     seed: u64,
     now: Moment,
     users: Vec<User<'static>>,
-    conversations: Vec<Conversation<'static>>,
+    conversations: Vec<Chat>,
     messages: VecDeque<Message<'static>>,
     transactions: VecDeque<Transaction<'static>>,
 }
@@ -65,7 +57,7 @@ impl World {
         let mut world = Self {
             seed,
             now: Moment(now.0 - HISTORY),
-            users: users(&mut Dice::seed_from_u64(seed)),
+            users: users(now, &mut Dice::seed_from_u64(seed)),
             conversations: Vec::new(),
             messages: VecDeque::new(),
             transactions: VecDeque::new(),
@@ -103,7 +95,7 @@ impl World {
         let Some(model) = MODELS.choose(dice) else { return };
         let (prompt, completion) = (dice.random_range(200..6_000_u32), dice.random_range(20..1_200_u32));
         let base = Message {
-            conversation: Some(conversation.clone().into()),
+            conversation: Some(conversation),
             user: Some(user_id(user)),
             created: Some(self.now),
             ..Message::default()
@@ -116,32 +108,32 @@ impl World {
             error: failed,
             unfinished: !failed && dice.random_bool(0.01),
             has_attachments: dice.random_bool(0.05),
+            is_from_user: Some(false),
+            tools: tools(dice),
             feedback: feedback(failed, dice),
             ..base.clone()
         };
-        let question = Message { token_count: Some(f64::from(prompt / 8)), ..base };
+        let question = Message { token_count: Some(f64::from(prompt / 8)), is_from_user: Some(true), ..base };
         self.messages.extend([question, answer]);
         if !failed {
-            self.transactions.push_back(row(user, &conversation, model, "prompt", prompt));
-            self.transactions.push_back(row(user, &conversation, model, "completion", completion));
+            for (kind, tokens) in [("prompt", prompt), ("completion", completion)] {
+                let created = Some(self.now);
+                self.transactions
+                    .push_back(Transaction { created, ..row(user, conversation, model, kind, tokens) });
+            }
         }
     }
 
     /// One of the user's recent conversations, or a new one.
-    fn conversation(&mut self, user: u32, dice: &mut Dice) -> (String, Option<&'static str>) {
-        let prefix = format!("demo-{user:02}-");
+    fn conversation(&mut self, user: u32, dice: &mut Dice) -> (Key, Option<&'static str>) {
         let mut recent = self.conversations.iter().rev().take(200);
-        let known = recent.find(|known| known.id.as_deref().is_some_and(|id| id.starts_with(&prefix)));
-        if let Some((id, agent)) = known
-            .filter(|_| dice.random_bool(0.75))
-            .and_then(|known| Some((known.id.as_deref()?.to_owned(), known.agent.as_deref())))
-        {
-            let agent = AGENTS.iter().map(|(id, _)| *id).find(|known| Some(*known) == agent);
-            return (id, agent);
+        let known = recent.find(|known| known.user == user);
+        if let Some(known) = known.filter(|_| dice.random_bool(0.75)) {
+            return (known.id, known.agent);
         }
-        let id = format!("{prefix}{}", self.conversations.len());
+        let id = Key::from(format!("demo-{user:02}-{}", self.conversations.len()).as_str());
         let agent = AGENTS.choose(dice).filter(|_| dice.random_bool(0.3)).map(|(id, _)| *id);
-        self.conversations.push(Conversation { id: Some(id.clone().into()), agent: agent.map(Into::into) });
+        self.conversations.push(Chat { user, id, agent, created: self.now });
         (id, agent)
     }
 
@@ -154,27 +146,32 @@ impl World {
             }
             Collection::Users => self.users.iter().cloned().map(Record::User).for_each(visit),
             Collection::Conversations => {
-                self.conversations.iter().cloned().map(Record::Conversation).for_each(visit);
+                let conversation = |chat: &Chat| Conversation {
+                    id: Some(chat.id),
+                    created: Some(chat.created),
+                    agent: chat.agent.map(Into::into),
+                };
+                self.conversations.iter().map(conversation).map(Record::Conversation).for_each(visit);
             }
             Collection::Agents => {
-                for (id, name) in AGENTS {
-                    visit(Record::Agent(Agent { id: Some((*id).into()), name: Some((*name).into()) }));
+                for ((id, name), author) in AGENTS.iter().zip(0..) {
+                    visit(Record::Agent(Agent {
+                        id: Some((*id).into()),
+                        name: Some((*name).into()),
+                        author: Some(user_id(author)),
+                    }));
                 }
             }
-            other => {
-                let number =
-                    FURNITURE.iter().find(|(known, _)| *known == other).map_or(0, |(_, number)| *number);
-                (0..number).for_each(|_| visit(Record::Document(other)));
-            }
+            other => furniture::records(other, self.now, visit),
         }
     }
 }
 
-fn user_id(user: u32) -> Id {
+pub(super) fn user_id(user: u32) -> Id {
     Id::from(format!("{user:024x}").as_str())
 }
 
-fn users(dice: &mut Dice) -> Vec<User<'static>> {
+fn users(now: Moment, dice: &mut Dice) -> Vec<User<'static>> {
     (0..USERS)
         .map(|number| {
             let domain = DOMAINS.choose(dice).copied().unwrap_or_default();
@@ -184,28 +181,30 @@ fn users(dice: &mut Dice) -> Vec<User<'static>> {
                 provider: PROVIDERS.choose(dice).map(|provider| (*provider).into()),
                 role: Some(if number == 0 { "ADMIN" } else { "USER" }.into()),
                 email_verified: dice.random_bool(0.9),
+                created: Some(now.before(i64::from(number * 9) * DAY)),
             }
         })
         .collect()
 }
 
-fn row(
-    user: u32,
-    conversation: &str,
-    model: &Model,
-    kind: &'static str,
-    tokens: u32,
-) -> Transaction<'static> {
+fn row(user: u32, conversation: Key, model: &Model, kind: &'static str, tokens: u32) -> Transaction<'static> {
     let rate = if kind == "prompt" { model.prompt_rate } else { model.completion_rate };
     Transaction {
         user: Some(user_id(user)),
-        conversation: Some(conversation.to_owned().into()),
+        conversation: Some(conversation),
         model: Some(model.name.into()),
         token_type: Some(kind.into()),
         raw_amount: Some(-f64::from(tokens)),
         rate: Some(rate),
         token_value: Some(-f64::from(tokens) * rate),
+        created: None,
     }
+}
+
+/// Some answers call tools.
+fn tools(dice: &mut Dice) -> Vec<Cow<'static, str>> {
+    let calls = if dice.random_bool(0.2) { dice.random_range(1..4) } else { 0 };
+    (0..calls).filter_map(|_| TOOLS.choose(dice).map(|tool| (*tool).into())).collect()
 }
 
 /// Few answers are rated, and a failed one rarely well.

@@ -1,16 +1,17 @@
-//! Who uses which agent, over all time.
+//! Who makes and who uses which agent, over all time and lately.
 //!
 //! Agents are kept by id; their labels are found when exporting. Two agents of one name are one label: counts add up,
 //! means are pooled, distinct users are united, the latest use is taken.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Fold, Mean};
+use super::{Fold, Mean, count};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
-use crate::librechat::record::id::Id;
+use crate::librechat::recent::Number;
+use crate::librechat::record::id::{Id, Key};
 use crate::librechat::record::{Answerer, Message, Moment, Record};
-use crate::librechat::scope::Scope;
+use crate::librechat::scope::{Scope, Window};
 
 static USAGE: Family<1> =
     Family::gauge("librechat_agent_usage_count", ["agent"], "Number of messages by agent");
@@ -23,42 +24,62 @@ static UNIQUE_USERS: Family<1> = Family::gauge(
     "librechat_agent_unique_users_count",
     ["agent"],
     "Number of different users who used the agent",
-);
+)
+.not_additive();
+static UNIQUE_USERS_30D: Family<1> = Family::gauge(
+    "librechat_agent_unique_users_30d",
+    ["agent"],
+    "Number of different users who used the agent in the last 30 days",
+)
+.not_additive();
 static LAST_USED: Family<1> = Family::gauge(
     "librechat_agent_last_used_age_seconds",
     ["agent"],
     "Seconds since the newest message of the agent",
-);
+)
+.not_additive();
 static MESSAGES_PER_USE: Family<1> = Family::gauge(
     "librechat_agent_avg_messages_per_use",
     ["agent"],
     "Mean number of the agent's messages in the conversations that used it",
 );
+static CREATED: Family<1> = Family::gauge(
+    "librechat_agent_creation_count_by_user_domain",
+    ["email_domain"],
+    "Number of agents by the email domain of their author",
+);
+static BY_USER: Family<2> = Family::gauge(
+    "librechat_agent_usage_by_user_count",
+    ["agent", "id"],
+    "Number of messages by agent and user",
+);
 
-#[derive(Debug, Default)]
-pub struct Agents(BTreeMap<String, Usage>);
+#[derive(Clone, Debug, Default)]
+pub struct Agents {
+    usage: BTreeMap<String, Usage>,
+    authors: BTreeMap<Option<Id>, usize>,
+}
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Usage {
-    by_user: HashMap<Option<Id>, u64>,
-    by_conversation: HashMap<Option<Box<str>>, u64>,
+    by_user: HashMap<Option<Id>, usize>,
+    by_conversation: HashMap<Option<Key>, usize>,
     last: Option<Moment>,
 }
 
 impl Usage {
     fn absorb(&mut self, message: &Message<'_>) {
         *self.by_user.entry(message.user.clone()).or_default() += 1;
-        let conversation = message.conversation.as_deref().map(Into::into);
-        *self.by_conversation.entry(conversation).or_default() += 1;
+        *self.by_conversation.entry(message.conversation).or_default() += 1;
         self.last = self.last.max(message.created);
     }
 
-    fn merge(&mut self, other: Self) {
-        for (user, count) in other.by_user {
-            *self.by_user.entry(user).or_default() += count;
+    fn merge(&mut self, other: &Self) {
+        for (user, count) in &other.by_user {
+            *self.by_user.entry(user.clone()).or_default() += count;
         }
-        for (conversation, count) in other.by_conversation {
-            *self.by_conversation.entry(conversation).or_default() += count;
+        for (conversation, count) in &other.by_conversation {
+            *self.by_conversation.entry(*conversation).or_default() += count;
         }
         self.last = self.last.max(other.last);
     }
@@ -71,26 +92,37 @@ impl Fold for Agents {
         UNIQUE_USERS.describe(),
         LAST_USED.describe(),
         MESSAGES_PER_USE.describe(),
+        UNIQUE_USERS_30D.describe(),
+        CREATED.describe(),
+        BY_USER.describe(),
     ];
 
     fn absorb(&mut self, record: &Record<'_>) {
-        let Record::Message(message) = record else { return };
-        let Some(Answerer::Agent(id)) = message.answerer() else { return };
-        match self.0.get_mut(id) {
-            Some(usage) => usage.absorb(message),
-            None => self.0.entry(id.to_owned()).or_default().absorb(message),
+        match record {
+            Record::Agent(agent) => *self.authors.entry(agent.author.clone()).or_default() += 1,
+            Record::Message(message) => {
+                let Some(Answerer::Agent(id)) = message.answerer() else { return };
+                match self.usage.get_mut(id) {
+                    Some(usage) => usage.absorb(message),
+                    None => self.usage.entry(id.to_owned()).or_default().absorb(message),
+                }
+            }
+            _ => {}
         }
     }
 
-    fn merge(&mut self, other: Self) {
-        for (id, usage) in other.0 {
-            self.0.entry(id).or_default().merge(usage);
+    fn merge(&mut self, other: &Self) {
+        for (id, usage) in &other.usage {
+            self.usage.entry(id.clone()).or_default().merge(usage);
+        }
+        for (author, count) in &other.authors {
+            *self.authors.entry(author.clone()).or_default() += count;
         }
     }
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         let mut by_label: BTreeMap<&str, Vec<&Usage>> = BTreeMap::new();
-        for (id, usage) in &self.0 {
+        for (id, usage) in &self.usage {
             if let Some(label) = scope.existing_agent(id) {
                 by_label.entry(label).or_default().push(usage);
             }
@@ -98,23 +130,42 @@ impl Fold for Agents {
         for (label, usages) in by_label {
             export(label, &usages, scope, samples);
         }
+        for (author, number) in &self.authors {
+            samples.push(&CREATED, [scope.domain(author.as_ref())], count(*number));
+        }
+        export_recent(scope, samples);
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn export_recent(scope: &Scope<'_>, samples: &mut Samples) {
+    let mut users: BTreeMap<&str, HashSet<Number>> = BTreeMap::new();
+    for turn in scope.recent.turns(scope.start(Window::Month)) {
+        let Some(Answerer::Agent(id)) = scope.recent.answerer(turn) else { continue };
+        if let Some(label) = scope.existing_agent(id) {
+            users.entry(label).or_default().extend(turn.user);
+        }
+    }
+    for (label, users) in users {
+        samples.push(&UNIQUE_USERS_30D, [label], count(users.len()));
+    }
+}
+
 fn export(label: &str, usages: &[&Usage], scope: &Scope<'_>, samples: &mut Samples) {
     let mut per_use = Mean::default();
     let mut users = HashSet::new();
     for usage in usages {
-        for (user, count) in &usage.by_user {
-            samples.push(&USAGE, [label], *count as f64);
-            samples.push(&BY_DOMAIN, [label, scope.domain(user.as_ref())], *count as f64);
+        for (user, number) in &usage.by_user {
+            samples.push(&USAGE, [label], count(*number));
+            samples.push(&BY_DOMAIN, [label, scope.domain(user.as_ref())], count(*number));
+            if let Some(user) = scope.user_label(user.as_ref()) {
+                samples.push(&BY_USER, [label, &user], count(*number));
+            }
             users.extend(user);
         }
-        usage.by_conversation.values().for_each(|count| per_use.add(*count as f64));
+        usage.by_conversation.values().for_each(|number| per_use.add(count(*number)));
     }
-    samples.push(&UNIQUE_USERS, [label], users.len() as f64);
-    samples.push(&MESSAGES_PER_USE, [label], per_use.value());
+    samples.push(&UNIQUE_USERS, [label], count(users.len()));
+    samples.push_mean(&MESSAGES_PER_USE, [label], per_use.sum, per_use.count);
     if let Some(last) = usages.iter().filter_map(|usage| usage.last).max() {
         samples.push(&LAST_USED, [label], scope.at.seconds_since(last));
     }
@@ -123,8 +174,9 @@ fn export(label: &str, usages: &[&Usage], scope: &Scope<'_>, samples: &mut Sampl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::librechat::fold::testing::lines;
+    use crate::librechat::fold::testing::lines_with;
     use crate::librechat::record::{Agent, User};
+    use crate::librechat::scope::{Options, UserLabel};
 
     fn message(model: &'static str, user: &str, conversation: &'static str, at: i64) -> Record<'static> {
         Record::Message(Message {
@@ -137,7 +189,7 @@ mod tests {
     }
 
     fn agent(id: &'static str, name: Option<&'static str>) -> Record<'static> {
-        Record::Agent(Agent { id: Some(id.into()), name: name.map(Into::into) })
+        Record::Agent(Agent { id: Some(id.into()), name: name.map(Into::into), author: Some(Id::from("u1")) })
     }
 
     #[test]
@@ -149,6 +201,7 @@ mod tests {
             agent("agent_3", None),
             Record::User(user),
         ];
+        let options = Options { per_user: Some(UserLabel::Email), ..Options::default() };
         let records = [
             message("agent_1", "u1", "c1", 1_000),
             message("agent_1", "u1", "c1", 2_000),
@@ -158,17 +211,21 @@ mod tests {
             message("agent_gone", "u1", "c4", 9_000),
         ];
         assert_eq!(
-            lines::<Agents>(&records, &directory, 10_000),
+            lines_with::<Agents>(options, &records, &directory, 30 * 86_400_000 + 2_000),
             [
                 r#"librechat_agent_avg_messages_per_use{agent="Helper | one"} 1.3333333333333333"#,
                 r#"librechat_agent_avg_messages_per_use{agent="agent_3"} 1"#,
-                r#"librechat_agent_last_used_age_seconds{agent="Helper | one"} 5"#,
-                r#"librechat_agent_last_used_age_seconds{agent="agent_3"} 9"#,
+                r#"librechat_agent_last_used_age_seconds{agent="Helper | one"} 2591997"#,
+                r#"librechat_agent_last_used_age_seconds{agent="agent_3"} 2592001"#,
+                r#"librechat_agent_unique_users_30d{agent="Helper | one"} 2"#,
                 r#"librechat_agent_unique_users_count{agent="Helper | one"} 2"#,
                 r#"librechat_agent_unique_users_count{agent="agent_3"} 1"#,
                 r#"librechat_agent_usage_by_email_domain_count{agent="Helper | one",email_domain="a.example"} 3"#,
                 r#"librechat_agent_usage_by_email_domain_count{agent="Helper | one",email_domain="unknown"} 1"#,
                 r#"librechat_agent_usage_by_email_domain_count{agent="agent_3",email_domain="unknown"} 1"#,
+                r#"librechat_agent_usage_by_user_count{agent="Helper | one",id="u1@a.example"} 3"#,
+                r#"librechat_agent_usage_by_user_count{agent="Helper | one",id="u2"} 1"#,
+                r#"librechat_agent_usage_by_user_count{agent="agent_3",id="u2"} 1"#,
                 r#"librechat_agent_usage_count{agent="Helper | one"} 4"#,
                 r#"librechat_agent_usage_count{agent="agent_3"} 1"#,
             ]

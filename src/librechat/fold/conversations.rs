@@ -1,61 +1,129 @@
-//! How long conversations last, told by their messages.
+//! How many conversations begin, how long they are and how long they last. Lengths are told by messages, never by a
+//! conversation's own list of them, which is not reliable.
 
 use std::collections::HashMap;
 
-use super::{Fold, Mean};
+use super::{Fold, Mean, count, percentile};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
+use crate::librechat::record::id::Key;
 use crate::librechat::record::{Moment, Record};
-use crate::librechat::scope::Scope;
+use crate::librechat::scope::{Scope, Window};
 
 static DURATION: Family<0> = Family::gauge(
     "librechat_conversation_duration_seconds_avg",
     [],
     "Mean time from the first to the last message of a conversation in seconds",
 );
+static LENGTH: Family<0> =
+    Family::gauge("librechat_conversation_message_avg", [], "Mean number of messages of a conversation");
+static P50: Family<0> = Family::gauge(
+    "librechat_conversation_length_p50",
+    [],
+    "Median of the number of messages of a conversation",
+);
+static P90: Family<0> = Family::gauge(
+    "librechat_conversation_length_p90",
+    [],
+    "90th percentile of the number of messages of a conversation",
+);
+static P95: Family<0> = Family::gauge(
+    "librechat_conversation_length_p95",
+    [],
+    "95th percentile of the number of messages of a conversation",
+);
+static NEW_DAY: Family<0> = Family::gauge(
+    "librechat_new_conversations_24h",
+    [],
+    "Number of conversations begun in the last 24 hours",
+);
+static NEW_WEEK: Family<0> =
+    Family::gauge("librechat_new_conversations_7d", [], "Number of conversations begun in the last 7 days");
+static NEW_MONTH: Family<0> =
+    Family::gauge("librechat_new_conversations_30d", [], "Number of conversations begun in the last 30 days");
 
-#[derive(Debug, Default)]
-pub struct Conversations(HashMap<Box<str>, Span>);
+#[derive(Clone, Debug, Default)]
+pub struct Conversations {
+    by_id: HashMap<Key, Told>,
+    begun: Vec<Moment>,
+}
 
-/// From the first to the last message.
+/// What the messages of a conversation tell of it.
 #[derive(Clone, Copy, Debug)]
-struct Span {
-    first: Moment,
-    last: Moment,
+struct Told {
+    messages: u32,
+    /// `None` while no message has a time.
+    span: Option<(Moment, Moment)>,
+}
+
+impl Told {
+    fn merge(&mut self, other: Self) {
+        self.messages = self.messages.saturating_add(other.messages);
+        self.span = match (self.span, other.span) {
+            (Some((first, last)), Some((other_first, other_last))) => {
+                Some((first.min(other_first), last.max(other_last)))
+            }
+            (span, other) => span.or(other),
+        };
+    }
 }
 
 impl Conversations {
-    fn extend(&mut self, id: &str, span: Span) {
-        match self.0.get_mut(id) {
-            Some(known) => {
-                known.first = known.first.min(span.first);
-                known.last = known.last.max(span.last);
-            }
-            None => {
-                self.0.insert(id.into(), span);
-            }
-        }
+    fn tell(&mut self, id: Key, told: Told) {
+        self.by_id.entry(id).and_modify(|known| known.merge(told)).or_insert(told);
     }
 }
 
 impl Fold for Conversations {
-    const FAMILIES: &'static [Description] = &[DURATION.describe()];
+    const FAMILIES: &'static [Description] = &[
+        DURATION.describe(),
+        LENGTH.describe(),
+        P50.describe(),
+        P90.describe(),
+        P95.describe(),
+        NEW_DAY.describe(),
+        NEW_WEEK.describe(),
+        NEW_MONTH.describe(),
+    ];
 
     fn absorb(&mut self, record: &Record<'_>) {
-        let Record::Message(message) = record else { return };
-        if let (Some(id), Some(at)) = (message.conversation.as_deref(), message.created) {
-            self.extend(id, Span { first: at, last: at });
+        match record {
+            Record::Message(message) => {
+                if let Some(id) = message.conversation {
+                    self.tell(id, Told { messages: 1, span: message.created.map(|at| (at, at)) });
+                }
+            }
+            Record::Conversation(conversation) => self.begun.extend(conversation.created),
+            _ => {}
         }
     }
 
-    fn merge(&mut self, other: Self) {
-        other.0.iter().for_each(|(id, span)| self.extend(id, *span));
+    fn merge(&mut self, other: &Self) {
+        other.by_id.iter().for_each(|(id, told)| self.tell(*id, *told));
+        self.begun.extend(&other.begun);
     }
 
-    fn export(&self, _scope: &Scope<'_>, samples: &mut Samples) {
+    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         let mut duration = Mean::default();
-        self.0.values().for_each(|span| duration.add(span.last.seconds_since(span.first)));
-        samples.push(&DURATION, [], duration.value());
+        let mut lengths = Vec::with_capacity(self.by_id.len());
+        for told in self.by_id.values() {
+            lengths.push(f64::from(told.messages));
+            if let Some((first, last)) = told.span {
+                duration.add(last.seconds_since(first));
+            }
+        }
+        lengths.sort_unstable_by(f64::total_cmp);
+        samples.push_mean(&DURATION, [], duration.sum, duration.count);
+        samples.push_mean(&LENGTH, [], lengths.iter().sum(), count(lengths.len()));
+        for (family, percent) in [(&P50, 50), (&P90, 90), (&P95, 95)] {
+            percentile(&lengths, percent).into_iter().for_each(|length| samples.push(family, [], length));
+        }
+        for (family, window) in
+            [(&NEW_DAY, Window::Day), (&NEW_WEEK, Window::Week), (&NEW_MONTH, Window::Month)]
+        {
+            let from = scope.start(window);
+            samples.push(family, [], count(self.begun.iter().filter(|at| **at >= from).count()));
+        }
     }
 }
 
@@ -63,24 +131,40 @@ impl Fold for Conversations {
 mod tests {
     use super::*;
     use crate::librechat::fold::testing::lines;
-    use crate::librechat::record::Message;
+    use crate::librechat::record::{Conversation, Message};
 
     #[test]
-    fn the_mean_is_over_conversations_and_a_single_message_lasts_no_time() {
-        let message = |id: &'static str, at: Option<i64>| {
+    fn means_and_exact_percentiles_are_over_conversations() {
+        let message = |id: &str, at: Option<i64>| {
             let created = at.map(Moment);
             Record::Message(Message { conversation: Some(id.into()), created, ..Message::default() })
         };
-        let records = [
+        let begun = |at: i64| {
+            Record::Conversation(Conversation { created: Some(Moment(at)), ..Conversation::default() })
+        };
+        let mut records = vec![
             message("a", Some(9_000)),
             message("b", Some(i64::MAX)),
             message("a", Some(3_000)),
             message("a", None),
             message("c", None),
+            begun(86_400_000),
+            begun(86_399_999),
+            Record::Message(Message::default()),
         ];
+        records.extend((0..11).map(|_| message("d", None)));
         assert_eq!(
-            lines::<Conversations>(&records, &[], 0),
-            ["librechat_conversation_duration_seconds_avg 3"]
+            lines::<Conversations>(&records, &[], 2 * 86_400_000),
+            [
+                "librechat_conversation_duration_seconds_avg 3",
+                "librechat_conversation_length_p50 1",
+                "librechat_conversation_length_p90 11",
+                "librechat_conversation_length_p95 11",
+                "librechat_conversation_message_avg 4",
+                "librechat_new_conversations_24h 1",
+                "librechat_new_conversations_30d 2",
+                "librechat_new_conversations_7d 2",
+            ]
         );
     }
 }

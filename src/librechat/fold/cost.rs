@@ -1,16 +1,17 @@
-//! Cost in USD as LibreChat reckons it, over all time.
+//! Cost in USD as LibreChat reckons it, over all time and lately.
 //!
 //! Only transactions of a known model have a cost: |tokenValue| / 10^6, or |rawAmount| × (rate, else 1) / 10^6 where
 //! there is no tokenValue or it is 0, as the Node exporter has it.
 
 use std::collections::BTreeMap;
 
+use super::users::merge;
 use super::{Fold, Mean};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
-use crate::librechat::record::id::Id;
+use crate::librechat::record::id::{Id, Key};
 use crate::librechat::record::{Record, Transaction};
-use crate::librechat::scope::{Scope, UNKNOWN};
+use crate::librechat::scope::{Scope, UNKNOWN, Window};
 
 static SUM: Family<1> =
     Family::gauge("librechat_transaction_cost_sum", ["tokenType"], "Cost in USD by token type");
@@ -36,6 +37,13 @@ static BY_AGENT: Family<1> = Family::gauge(
 );
 static PER_CONVERSATION: Family<0> =
     Family::gauge("librechat_cost_per_conversation_avg", [], "Cost in USD per conversation");
+static DAY: Family<0> =
+    Family::gauge("librechat_transaction_cost_24h", [], "Cost in USD in the last 24 hours");
+static WEEK: Family<0> = Family::gauge("librechat_transaction_cost_7d", [], "Cost in USD in the last 7 days");
+static MONTH: Family<0> =
+    Family::gauge("librechat_transaction_cost_30d", [], "Cost in USD in the last 30 days");
+static BY_USER: Family<1> =
+    Family::gauge("librechat_transaction_cost_by_user", ["id"], "Cost in USD by user");
 
 const CREDITS_PER_USD: f64 = 1e6;
 
@@ -44,7 +52,9 @@ pub(super) fn priced_model<'a>(row: &'a Transaction<'_>) -> Option<&'a str> {
     row.model.as_deref().filter(|model| !matches!(*model, UNKNOWN | "UNKNOWN"))
 }
 
-fn usd(row: &Transaction<'_>) -> Option<f64> {
+/// What a row cost.
+pub fn usd(row: &Transaction<'_>) -> Option<f64> {
+    priced_model(row)?;
     let credits = row
         .token_value
         .filter(|value| *value != 0.0)
@@ -52,12 +62,12 @@ fn usd(row: &Transaction<'_>) -> Option<f64> {
     credits.map(|credits| credits.abs() / CREDITS_PER_USD)
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Cost {
     by_type: BTreeMap<String, Mean>,
     by_model: BTreeMap<String, f64>,
     by_user: BTreeMap<Option<Id>, f64>,
-    by_conversation: BTreeMap<Box<str>, f64>,
+    by_conversation: BTreeMap<Key, f64>,
     users: f64,
     conversations: f64,
 }
@@ -72,6 +82,10 @@ impl Fold for Cost {
         BY_DOMAIN.describe(),
         BY_AGENT.describe(),
         PER_CONVERSATION.describe(),
+        DAY.describe(),
+        WEEK.describe(),
+        MONTH.describe(),
+        BY_USER.describe(),
     ];
 
     fn absorb(&mut self, record: &Record<'_>) {
@@ -84,27 +98,35 @@ impl Fold for Cost {
                 self.by_type.entry(token_type.to_owned()).or_default().add(usd);
                 *self.by_model.entry(model.to_owned()).or_default() += usd;
                 *self.by_user.entry(row.user.clone()).or_default() += usd;
-                if let Some(conversation) = row.conversation.as_deref() {
-                    *self.by_conversation.entry(conversation.into()).or_default() += usd;
+                if let Some(conversation) = row.conversation {
+                    *self.by_conversation.entry(conversation).or_default() += usd;
                 }
             }
             _ => {}
         }
     }
 
-    fn merge(&mut self, other: Self) {
-        other.by_type.into_iter().for_each(|(key, mean)| self.by_type.entry(key).or_default().merge(mean));
-        other.by_model.into_iter().for_each(|(key, usd)| *self.by_model.entry(key).or_default() += usd);
-        other.by_user.into_iter().for_each(|(key, usd)| *self.by_user.entry(key).or_default() += usd);
-        other
-            .by_conversation
-            .into_iter()
-            .for_each(|(key, usd)| *self.by_conversation.entry(key).or_default() += usd);
+    fn merge(&mut self, other: &Self) {
+        for (token_type, mean) in &other.by_type {
+            self.by_type.entry(token_type.clone()).or_default().merge(*mean);
+        }
+        merge(&mut self.by_model, &other.by_model);
+        for (user, usd) in &other.by_user {
+            *self.by_user.entry(user.clone()).or_default() += usd;
+        }
+        for (conversation, usd) in &other.by_conversation {
+            *self.by_conversation.entry(*conversation).or_default() += usd;
+        }
         self.users += other.users;
         self.conversations += other.conversations;
     }
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
+        for (family, window) in [(&DAY, Window::Day), (&WEEK, Window::Week), (&MONTH, Window::Month)] {
+            let spendings = scope.recent.spendings(scope.start(window));
+            // A sum of nothing is -0 otherwise.
+            samples.push(family, [], spendings.fold(0.0, |sum, spending| sum + spending.usd));
+        }
         let total: f64 = self.by_type.values().map(|mean| mean.sum).sum();
         samples.push(&TOTAL, [], total);
         samples.push(&PER_USER, [], if self.users == 0.0 { 0.0 } else { total / self.users });
@@ -112,14 +134,17 @@ impl Fold for Cost {
         samples.push(&PER_CONVERSATION, [], per_conversation);
         for (token_type, mean) in &self.by_type {
             samples.push(&SUM, [token_type], mean.sum);
-            samples.push(&AVG, [token_type], mean.value());
+            samples.push_mean(&AVG, [token_type], mean.sum, mean.count);
         }
         self.by_model.iter().for_each(|(model, usd)| samples.push(&PER_MODEL, [model], *usd));
         for (user, usd) in &self.by_user {
             samples.push(&BY_DOMAIN, [scope.domain(user.as_ref())], *usd);
+            if let Some(user) = scope.user_label(user.as_ref()) {
+                samples.push(&BY_USER, [&user], *usd);
+            }
         }
         for (conversation, usd) in &self.by_conversation {
-            if let Some(agent) = scope.conversation_agent(conversation) {
+            if let Some(agent) = scope.conversation_agent(*conversation) {
                 samples.push(&BY_AGENT, [scope.agent(agent)], *usd);
             }
         }
@@ -129,8 +154,9 @@ impl Fold for Cost {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::librechat::fold::testing::lines;
-    use crate::librechat::record::Conversation;
+    use crate::librechat::fold::testing::lines_with;
+    use crate::librechat::record::{Conversation, Moment};
+    use crate::librechat::scope::{Options, UserLabel};
 
     #[test]
     fn rows_without_a_model_have_no_cost_and_rows_without_a_value_are_priced_by_rate() {
@@ -141,11 +167,17 @@ mod tests {
                 rate,
                 raw_amount: Some(-1e6),
                 conversation: Some("c".into()),
+                user: Some(Id::from("u")),
+                created: Some(Moment(rate.map_or(0, |_| 1_000))),
                 ..Transaction::default()
             })
         };
-        let conversation =
-            Record::Conversation(Conversation { id: Some("c".into()), agent: Some("agent_1".into()) });
+        let conversation = Record::Conversation(Conversation {
+            id: Some("c".into()),
+            agent: Some("agent_1".into()),
+            created: None,
+        });
+        let options = Options { per_user: Some(UserLabel::Email), ..Options::default() };
         let records = [
             row(Some("m"), Some(-2e6), Some(9.0)),
             row(Some("m"), None, Some(3.0)),
@@ -157,12 +189,16 @@ mod tests {
             conversation,
         ];
         assert_eq!(
-            lines::<Cost>(&records, &[], 0),
+            lines_with::<Cost>(options, &records, &[], 1_000 + 24 * 3_600_000),
             [
                 "librechat_cost_per_conversation_avg 10",
+                "librechat_transaction_cost_24h 9",
+                "librechat_transaction_cost_30d 10",
+                "librechat_transaction_cost_7d 10",
                 "librechat_transaction_cost_avg{tokenType=\"unknown\"} 2.5",
                 "librechat_transaction_cost_by_agent{agent=\"agent_1\"} 10",
                 "librechat_transaction_cost_by_email_domain{email_domain=\"unknown\"} 10",
+                "librechat_transaction_cost_by_user{id=\"u\"} 10",
                 "librechat_transaction_cost_per_model{model=\"m\"} 10",
                 "librechat_transaction_cost_per_user 0",
                 "librechat_transaction_cost_sum{tokenType=\"unknown\"} 10",

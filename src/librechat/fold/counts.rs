@@ -41,7 +41,7 @@ counted! {
     Transactions => TRANSACTIONS, "librechat_transaction_count", "transactions";
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Counts(BTreeMap<Collection, u64>);
 
 impl Fold for Counts {
@@ -51,9 +51,9 @@ impl Fold for Counts {
         *self.0.entry(record.collection()).or_default() += 1;
     }
 
-    fn merge(&mut self, other: Self) {
-        for (collection, count) in other.0 {
-            *self.0.entry(collection).or_default() += count;
+    fn merge(&mut self, other: &Self) {
+        for (collection, count) in &other.0 {
+            *self.0.entry(*collection).or_default() += count;
         }
     }
 

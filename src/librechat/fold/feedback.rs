@@ -36,7 +36,7 @@ static BY_TAG: Family<2> = Family::gauge(
     "Number of ratings, by reason given and rating",
 );
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FeedbackGiven(BTreeMap<Key, u64>);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,9 +64,9 @@ impl Fold for FeedbackGiven {
         *self.0.entry(key).or_default() += 1;
     }
 
-    fn merge(&mut self, other: Self) {
-        for (key, count) in other.0 {
-            *self.0.entry(key).or_default() += count;
+    fn merge(&mut self, other: &Self) {
+        for (key, count) in &other.0 {
+            *self.0.entry(key.clone()).or_default() += count;
         }
     }
 

@@ -22,7 +22,7 @@ static ATTACHMENTS: Family<0> =
 static PLUGINS: Family<0> =
     Family::gauge("librechat_message_plugin_usage_percent", [], "Percentage of messages that used a plugin");
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Messages {
     count: f64,
     tokens: Mean,
@@ -54,7 +54,7 @@ impl Fold for Messages {
         self.with_plugin += f64::from(u8::from(message.has_plugin));
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, other: &Self) {
         self.count += other.count;
         self.tokens.merge(other.tokens);
         self.errors += other.errors;
@@ -65,7 +65,7 @@ impl Fold for Messages {
 
     fn export(&self, _scope: &Scope<'_>, samples: &mut Samples) {
         samples.push(&TOKEN_SUM, [], self.tokens.sum);
-        samples.push(&TOKEN_AVG, [], self.tokens.value());
+        samples.push_mean(&TOKEN_AVG, [], self.tokens.sum, self.tokens.count);
         samples.push(&ERRORS, [], self.errors);
         samples.push(&UNFINISHED, [], self.unfinished);
         samples.push(&ATTACHMENTS, [], self.with_attachments);

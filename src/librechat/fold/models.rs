@@ -15,7 +15,7 @@ static MODELS: Family<0> =
 static BY_ASSISTANT: Family<1> =
     Family::gauge("librechat_assistant_usage_count", ["assistant"], "Number of messages by assistant");
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Models {
     models: BTreeMap<String, u64>,
     assistants: BTreeMap<String, u64>,
@@ -43,7 +43,7 @@ impl Fold for Models {
         }
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, other: &Self) {
         other.models.iter().for_each(|(model, more)| count(&mut self.models, model, *more));
         other.assistants.iter().for_each(|(id, more)| count(&mut self.assistants, id, *more));
     }

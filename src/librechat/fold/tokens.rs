@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Fold, Mean};
+use super::{Fold, Mean, count};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::fold::cost::priced_model;
 use crate::librechat::record::Record;
-use crate::librechat::record::id::Id;
+use crate::librechat::record::id::{Id, Key};
 use crate::librechat::scope::{Scope, UNKNOWN};
 
 static SUM: Family<0> =
@@ -29,19 +29,24 @@ static RATIO: Family<1> = Family::gauge(
     ["model"],
     "Completion tokens of a model by its prompt tokens",
 );
+static BY_MODEL_AND_USER: Family<3> = Family::gauge(
+    "librechat_transaction_token_sum_by_model_user",
+    ["model", "tokenType", "id"],
+    "Sum of the absolute rawAmount by model, token type and user",
+);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Tokens {
     all: Mean,
     models: BTreeMap<String, BTreeMap<String, Spent>>,
 }
 
 /// What was spent of one model and token type.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Spent {
     tokens: f64,
     by_user: BTreeMap<Option<Id>, f64>,
-    conversations: HashSet<Box<str>>,
+    conversations: HashSet<Key>,
 }
 
 impl Fold for Tokens {
@@ -51,6 +56,7 @@ impl Fold for Tokens {
         BY_MODEL_AND_DOMAIN.describe(),
         PER_MESSAGE.describe(),
         RATIO.describe(),
+        BY_MODEL_AND_USER.describe(),
     ];
 
     fn absorb(&mut self, record: &Record<'_>) {
@@ -63,43 +69,43 @@ impl Fold for Tokens {
             self.models.entry(model.to_owned()).or_default().entry(token_type.to_owned()).or_default();
         spent.tokens += amount;
         *spent.by_user.entry(row.user.clone()).or_default() += amount;
-        if let Some(id) = row.conversation.as_deref().filter(|id| !spent.conversations.contains(*id)) {
-            spent.conversations.insert(id.into());
-        }
+        spent.conversations.extend(row.conversation);
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, other: &Self) {
         self.all.merge(other.all);
-        for (model, types) in other.models {
-            let known = self.models.entry(model).or_default();
+        for (model, types) in &other.models {
+            let known = self.models.entry(model.clone()).or_default();
             for (token_type, spent) in types {
-                let known = known.entry(token_type).or_default();
+                let known = known.entry(token_type.clone()).or_default();
                 known.tokens += spent.tokens;
-                for (user, tokens) in spent.by_user {
-                    *known.by_user.entry(user).or_default() += tokens;
+                for (user, tokens) in &spent.by_user {
+                    *known.by_user.entry(user.clone()).or_default() += tokens;
                 }
-                known.conversations.extend(spent.conversations);
+                known.conversations.extend(&spent.conversations);
             }
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         samples.push(&SUM, [], self.all.sum);
-        samples.push(&AVG, [], self.all.value());
+        samples.push_mean(&AVG, [], self.all.sum, self.all.count);
         for (model, types) in &self.models {
             for (token_type, spent) in types {
                 for (user, tokens) in &spent.by_user {
                     let labels = [model.as_str(), token_type, scope.domain(user.as_ref())];
                     samples.push(&BY_MODEL_AND_DOMAIN, labels, *tokens);
+                    if let Some(user) = scope.user_label(user.as_ref()) {
+                        samples.push(&BY_MODEL_AND_USER, [model, token_type, &user], *tokens);
+                    }
                 }
             }
             let tokens: f64 = types.values().map(|spent| spent.tokens).sum();
             let conversations =
                 types.values().map(|spent| spent.conversations.len()).max().unwrap_or_default();
-            samples.push(&PER_MESSAGE, [model], tokens / conversations as f64);
+            samples.push_mean(&PER_MESSAGE, [model], tokens, count(conversations));
             let of = |token_type| types.get(token_type).map_or(0.0, |spent| spent.tokens);
-            samples.push(&RATIO, [model], of("completion") / of("prompt"));
+            samples.push_mean(&RATIO, [model], of("completion"), of("prompt"));
         }
     }
 }

@@ -29,7 +29,7 @@ static VERIFIED: Family<0> = Family::gauge(
 static UNIQUE: Family<0> =
     Family::gauge("librechat_unique_users_count", [], "Number of different users found in messages");
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Users {
     count: f64,
     verified: f64,
@@ -39,9 +39,9 @@ pub struct Users {
     seen: HashSet<Id>,
 }
 
-fn merge(into: &mut BTreeMap<String, f64>, from: BTreeMap<String, f64>) {
+pub(super) fn merge(into: &mut BTreeMap<String, f64>, from: &BTreeMap<String, f64>) {
     for (key, count) in from {
-        *into.entry(key).or_default() += count;
+        *into.entry(key.clone()).or_default() += count;
     }
 }
 
@@ -76,13 +76,13 @@ impl Fold for Users {
         }
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, other: &Self) {
         self.count += other.count;
         self.verified += other.verified;
-        merge(&mut self.domains, other.domains);
-        merge(&mut self.providers, other.providers);
-        merge(&mut self.roles, other.roles);
-        self.seen.extend(other.seen);
+        merge(&mut self.domains, &other.domains);
+        merge(&mut self.providers, &other.providers);
+        merge(&mut self.roles, &other.roles);
+        self.seen.extend(other.seen.iter().cloned());
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]

@@ -83,16 +83,21 @@ impl Collection {
                 Projected::Field("user"),
                 Projected::Field("model"),
                 Projected::Field("createdAt"),
+                Projected::Field("isCreatedByUser"),
                 Projected::Field("tokenCount"),
                 Projected::Field("error"),
                 Projected::Field("unfinished"),
                 Projected::Field("feedback.rating"),
                 Projected::Field("feedback.tag"),
+                Projected::Field("content.type"),
+                Projected::Field("content.tool_call.name"),
+                Projected::Field("content.tool_call.function.name"),
                 Projected::HasItems("attachments"),
                 Projected::IsNotNull("plugin"),
             ],
             Self::Transactions => &[
                 Projected::Field("user"),
+                Projected::Field("createdAt"),
                 Projected::Field("conversationId"),
                 Projected::Field("model"),
                 Projected::Field("tokenType"),
@@ -101,13 +106,33 @@ impl Collection {
                 Projected::Field("tokenValue"),
             ],
             Self::Users => &[
+                Projected::Field("createdAt"),
                 Projected::Field("email"),
                 Projected::Field("provider"),
                 Projected::Field("role"),
                 Projected::Field("emailVerified"),
             ],
-            Self::Agents => &[Projected::Field("id"), Projected::Field("name")],
-            Self::Conversations => &[Projected::Field("conversationId"), Projected::Field("agent_id")],
+            Self::Agents => &[Projected::Field("id"), Projected::Field("name"), Projected::Field("author")],
+            Self::Conversations => &[
+                Projected::Field("conversationId"),
+                Projected::Field("createdAt"),
+                Projected::Field("agent_id"),
+            ],
+            Self::ConversationTags => &[Projected::Field("tag"), Projected::Field("count")],
+            Self::Files => &[
+                Projected::Field("user"),
+                Projected::Field("createdAt"),
+                Projected::Field("bytes"),
+                Projected::Field("type"),
+            ],
+            Self::Sessions => &[Projected::Field("createdAt"), Projected::Field("expiration")],
+            Self::Banners => &[Projected::Field("displayFrom"), Projected::Field("displayTo")],
+            Self::ToolCalls => {
+                &[Projected::Field("toolId"), Projected::Field("createdAt"), Projected::Field("updatedAt")]
+            }
+            Self::PromptGroups => &[Projected::Field("category"), Projected::Field("numberOfGenerations")],
+            Self::Prompts | Self::Actions => &[Projected::Field("type")],
+            Self::SharedLinks => &[Projected::Field("createdAt")],
             _ => &[],
         }
     }

@@ -1,0 +1,149 @@
+//! How much the registered users use it, and how often.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Fold, count, percent};
+use crate::exposition::family::{Description, Family};
+use crate::exposition::samples::Samples;
+use crate::librechat::recent::{DAY, Number};
+use crate::librechat::record::Record;
+use crate::librechat::scope::{Scope, Window};
+
+static ADOPTION_WEEK: Family<0> = Family::gauge(
+    "librechat_adoption_rate_7d",
+    [],
+    "Users active in the last 7 days in percent of the registered ones",
+);
+static ADOPTION_MONTH: Family<0> = Family::gauge(
+    "librechat_adoption_rate_30d",
+    [],
+    "Users active in the last 30 days in percent of the registered ones",
+);
+static DAILY: Family<0> = Family::gauge(
+    "librechat_periodicity_daily",
+    [],
+    "Users active in the last 24 hours in percent of the registered ones",
+);
+static WEEKLY: Family<0> = Family::gauge(
+    "librechat_periodicity_weekly",
+    [],
+    "Users active on at least 3 days (UTC) of the last 7 in percent of the registered ones",
+);
+static MONTHLY: Family<0> = Family::gauge(
+    "librechat_periodicity_monthly",
+    [],
+    "Users active on at least 5 days (UTC) of the last 30 in percent of the registered ones",
+);
+static PER_USER: Family<0> = Family::gauge(
+    "librechat_avg_messages_per_user_30d",
+    [],
+    "Messages of the last 30 days per user active in them",
+);
+static TIERS: Family<1> = Family::gauge(
+    "librechat_power_users_count_30d",
+    ["tier"],
+    "Number of users with 1 to 9 (light), 10 to 49 (medium) and more (heavy) messages in the last 30 days",
+);
+
+/// Registered users; the recent past tells the rest.
+#[derive(Clone, Debug, Default)]
+pub struct Activity {
+    registered: usize,
+}
+
+/// What a user did in a window.
+#[derive(Debug, Default)]
+struct Use {
+    messages: usize,
+    days: BTreeSet<i64>,
+}
+
+fn uses(scope: &Scope<'_>, window: Window) -> BTreeMap<Number, Use> {
+    let mut uses: BTreeMap<Number, Use> = BTreeMap::new();
+    for turn in scope.recent.turns(scope.start(window)) {
+        if let Some(user) = turn.user {
+            let by_user = uses.entry(user).or_default();
+            by_user.messages += 1;
+            by_user.days.insert(turn.at.0.div_euclid(DAY));
+        }
+    }
+    uses
+}
+
+impl Fold for Activity {
+    const FAMILIES: &'static [Description] = &[
+        ADOPTION_WEEK.describe(),
+        ADOPTION_MONTH.describe(),
+        DAILY.describe(),
+        WEEKLY.describe(),
+        MONTHLY.describe(),
+        PER_USER.describe(),
+        TIERS.describe(),
+    ];
+
+    fn absorb(&mut self, record: &Record<'_>) {
+        self.registered += usize::from(matches!(record, Record::User(_)));
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.registered += other.registered;
+    }
+
+    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
+        let share = |users: usize| percent(count(users), count(self.registered));
+        let [day, week, month] = [Window::Day, Window::Week, Window::Month].map(|window| uses(scope, window));
+        let on = |uses: &BTreeMap<Number, Use>, days| {
+            uses.values().filter(|by_user| by_user.days.len() >= days).count()
+        };
+        samples.push(&DAILY, [], share(day.len()));
+        samples.push(&ADOPTION_WEEK, [], share(week.len()));
+        samples.push(&ADOPTION_MONTH, [], share(month.len()));
+        samples.push(&WEEKLY, [], share(on(&week, 3)));
+        samples.push(&MONTHLY, [], share(on(&month, 5)));
+        let messages = scope.recent.turns(scope.start(Window::Month)).count();
+        samples.push(
+            &PER_USER,
+            [],
+            if month.is_empty() { 0.0 } else { count(messages) / count(month.len()) },
+        );
+        for (tier, range) in [("light", 1..10), ("medium", 10..50), ("heavy", 50..usize::MAX)] {
+            let users = month.values().filter(|by_user| range.contains(&by_user.messages));
+            samples.push(&TIERS, [tier], count(users.count()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::librechat::fold::testing::lines;
+    use crate::librechat::record::id::Id;
+    use crate::librechat::record::{Message, Moment, User};
+
+    #[test]
+    fn shares_are_of_the_registered_users() {
+        let mut records: Vec<_> = (0..4).map(|_| Record::User(User::default())).collect();
+        let mut write = |user: &str, day: i64, times: usize| {
+            let created = Some(Moment(-day * DAY));
+            let message = Message { user: Some(Id::from(user)), created, ..Message::default() };
+            records.extend((0..times).map(|_| Record::Message(message.clone())));
+        };
+        (0..3).for_each(|day| write("a", day, 4));
+        (8..13).for_each(|day| write("b", day, 10));
+        write("c", 1, 9);
+        assert_eq!(
+            lines::<Activity>(&records, &[], 0),
+            [
+                "librechat_adoption_rate_30d 75",
+                "librechat_adoption_rate_7d 50",
+                "librechat_avg_messages_per_user_30d 23.666666666666669",
+                "librechat_periodicity_daily 50",
+                "librechat_periodicity_monthly 25",
+                "librechat_periodicity_weekly 25",
+                r#"librechat_power_users_count_30d{tier="heavy"} 1"#,
+                r#"librechat_power_users_count_30d{tier="light"} 1"#,
+                r#"librechat_power_users_count_30d{tier="medium"} 1"#,
+            ]
+        );
+    }
+}

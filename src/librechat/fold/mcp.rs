@@ -1,0 +1,114 @@
+//! Calls of tools of MCP servers in the messages of the last 30 days, by the full name of the tool.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Fold, count, percent};
+use crate::exposition::family::{Description, Family};
+use crate::exposition::samples::Samples;
+use crate::librechat::record::Record;
+use crate::librechat::scope::{Scope, Window};
+
+static CALLS: Family<0> = Family::gauge(
+    "librechat_mcp_tool_call_count_30d",
+    [],
+    "Number of calls of MCP tools in the last 30 days",
+);
+static USERS: Family<0> = Family::gauge(
+    "librechat_mcp_unique_users_30d",
+    [],
+    "Number of users with calls of MCP tools in the last 30 days",
+);
+static UTILIZATION: Family<0> = Family::gauge(
+    "librechat_mcp_utilization_percent_30d",
+    [],
+    "Percentage of the calls of tools in the last 30 days that are of MCP tools",
+);
+static BY_TOOL: Family<1> = Family::gauge(
+    "librechat_mcp_tool_call_count_by_tool_30d",
+    ["toolId"],
+    "Number of calls of MCP tools in the last 30 days by tool",
+);
+static USERS_BY_TOOL: Family<1> = Family::gauge(
+    "librechat_mcp_unique_users_by_tool_30d",
+    ["toolId"],
+    "Number of users with calls of an MCP tool in the last 30 days by tool",
+)
+.not_additive();
+static BY_DOMAIN: Family<2> = Family::gauge(
+    "librechat_mcp_tool_call_count_by_user_domain_30d",
+    ["toolId", "email_domain"],
+    "Number of calls of MCP tools in the last 30 days by tool and the user's email domain",
+);
+
+/// What stands between the names of a tool and its server.
+const DELIMITER: &str = "_mcp_";
+
+/// Has nothing of its own: the recent past tells it all.
+#[derive(Clone, Debug, Default)]
+pub struct Mcp;
+
+impl Fold for Mcp {
+    const FAMILIES: &'static [Description] = &[
+        CALLS.describe(),
+        USERS.describe(),
+        UTILIZATION.describe(),
+        BY_TOOL.describe(),
+        USERS_BY_TOOL.describe(),
+        BY_DOMAIN.describe(),
+    ];
+
+    fn absorb(&mut self, _record: &Record<'_>) {}
+
+    fn merge(&mut self, _other: &Self) {}
+
+    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
+        let (mut all, mut mcp) = (0, 0);
+        let mut users: BTreeMap<&str, BTreeSet<_>> = BTreeMap::new();
+        for call in scope.recent.calls(scope.start(Window::Month)) {
+            all += 1;
+            let tool = scope.recent.name(call.tool);
+            if !tool.contains(DELIMITER) {
+                continue;
+            }
+            mcp += 1;
+            users.entry(tool).or_default().extend(call.user);
+            samples.push(&BY_TOOL, [tool], 1.0);
+            samples.push(&BY_DOMAIN, [tool, scope.domain(scope.recent.user(call.user))], 1.0);
+        }
+        samples.push(&CALLS, [], count(mcp));
+        samples.push(&UTILIZATION, [], percent(count(mcp), count(all)));
+        let distinct: BTreeSet<_> = users.values().flatten().collect();
+        samples.push(&USERS, [], count(distinct.len()));
+        for (tool, users) in &users {
+            samples.push(&USERS_BY_TOOL, [tool], count(users.len()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::librechat::fold::testing::lines;
+    use crate::librechat::record::id::Id;
+    use crate::librechat::record::{Message, Moment};
+
+    #[test]
+    fn every_call_counts_and_a_user_once() {
+        let tools = vec!["a_mcp_s".into(), "a_mcp_s".into(), "web_search".into(), "".into()];
+        let message = |user: Option<&str>| {
+            let (user, created) = (user.map(Id::from), Some(Moment(0)));
+            Record::Message(Message { user, created, tools: tools.clone(), ..Message::default() })
+        };
+        assert_eq!(
+            lines::<Mcp>(&[message(Some("u")), message(None)], &[], 0),
+            [
+                "librechat_mcp_tool_call_count_30d 4",
+                r#"librechat_mcp_tool_call_count_by_tool_30d{toolId="a_mcp_s"} 4"#,
+                r#"librechat_mcp_tool_call_count_by_user_domain_30d{toolId="a_mcp_s",email_domain="unknown"} 4"#,
+                "librechat_mcp_unique_users_30d 1",
+                r#"librechat_mcp_unique_users_by_tool_30d{toolId="a_mcp_s"} 1"#,
+                "librechat_mcp_utilization_percent_30d 50",
+            ]
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! How many messages there were lately, when, and how many failed.
+
+use std::collections::BTreeMap;
+
+use super::{Fold, count, percent};
+use crate::exposition::family::{Description, Family};
+use crate::exposition::samples::Samples;
+use crate::librechat::recent::{DAY, MINUTE, Number};
+use crate::librechat::record::Record;
+use crate::librechat::scope::{Scope, Window};
+
+static LAST_DAY: Family<0> =
+    Family::gauge("librechat_messages_total_24h", [], "Number of messages in the last 24 hours");
+static LAST_WEEK: Family<0> =
+    Family::gauge("librechat_messages_total_7d", [], "Number of messages in the last 7 days");
+static LAST_MONTH: Family<0> =
+    Family::gauge("librechat_messages_total_30d", [], "Number of messages in the last 30 days");
+static BY_HOUR: Family<1> = Family::gauge(
+    "librechat_messages_by_hour_of_day",
+    ["hour"],
+    "Number of messages in the last 30 days by hour of the day (UTC)",
+);
+static BY_WEEKDAY: Family<1> = Family::gauge(
+    "librechat_messages_by_weekday",
+    ["weekday"],
+    "Number of messages in the last 30 days by day of the week (UTC, 1 is Sunday and 7 is Saturday)",
+);
+static ERRORS: Family<0> = Family::gauge(
+    "librechat_message_error_rate_30d",
+    [],
+    "Percentage of the messages of the last 30 days that are errors",
+);
+static ERRORS_BY_MODEL: Family<1> = Family::gauge(
+    "librechat_message_error_rate_by_model",
+    ["model"],
+    "Percentage of a model's messages of the last 30 days that are errors",
+);
+
+const HOUR: i64 = 60 * MINUTE;
+
+/// Has nothing of its own: the recent past tells it all.
+#[derive(Clone, Debug, Default)]
+pub struct Traffic;
+
+impl Fold for Traffic {
+    const FAMILIES: &'static [Description] = &[
+        LAST_DAY.describe(),
+        LAST_WEEK.describe(),
+        LAST_MONTH.describe(),
+        BY_HOUR.describe(),
+        BY_WEEKDAY.describe(),
+        ERRORS.describe(),
+        ERRORS_BY_MODEL.describe(),
+    ];
+
+    fn absorb(&mut self, _record: &Record<'_>) {}
+
+    fn merge(&mut self, _other: &Self) {}
+
+    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
+        for (family, window) in
+            [(&LAST_DAY, Window::Day), (&LAST_WEEK, Window::Week), (&LAST_MONTH, Window::Month)]
+        {
+            samples.push(family, [], count(scope.recent.turns(scope.start(window)).count()));
+        }
+        (0..24).for_each(|hour: i64| samples.push(&BY_HOUR, [&hour.to_string()], 0.0));
+        (1..=7).for_each(|day: i64| samples.push(&BY_WEEKDAY, [&day.to_string()], 0.0));
+        let (mut all, mut errors) = (0.0, 0.0);
+        let mut by_model: BTreeMap<Number, (f64, f64)> = BTreeMap::new();
+        for turn in scope.recent.turns(scope.start(Window::Month)) {
+            let hour = turn.at.0.rem_euclid(DAY) / HOUR;
+            // 1970 began on a Thursday.
+            let weekday = (turn.at.0.div_euclid(DAY) + 4).rem_euclid(7) + 1;
+            samples.push(&BY_HOUR, [&hour.to_string()], 1.0);
+            samples.push(&BY_WEEKDAY, [&weekday.to_string()], 1.0);
+            let error = f64::from(u8::from(turn.is_error));
+            all += 1.0;
+            errors += error;
+            if let Some(model) = turn.model {
+                let (all, errors) = by_model.entry(model).or_default();
+                *all += 1.0;
+                *errors += error;
+            }
+        }
+        samples.push(&ERRORS, [], percent(errors, all));
+        for (model, (all, errors)) in by_model {
+            samples.push_mean(&ERRORS_BY_MODEL, [scope.recent.name(model)], errors * 100.0, all);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::librechat::fold::testing::lines;
+    use crate::librechat::record::{Message, Moment};
+
+    #[test]
+    fn windows_include_their_first_moment_and_every_hour_and_day_is_there() {
+        let message = |at: i64, error: bool| {
+            let model = Some("m".into());
+            Record::Message(Message { created: Some(Moment(at)), error, model, ..Message::default() })
+        };
+        // 2026-11-21 was a Saturday.
+        let at = 1_795_219_200_000;
+        let records = [
+            message(at, true),
+            message(at - DAY, false),
+            message(at - DAY - 1, false),
+            message(at - 30 * DAY - 1, true),
+        ];
+        let lines = lines::<Traffic>(&records, &[], at);
+        for line in [
+            "librechat_messages_total_24h 2",
+            "librechat_messages_total_30d 3",
+            r#"librechat_messages_by_hour_of_day{hour="0"} 2"#,
+            r#"librechat_messages_by_hour_of_day{hour="23"} 1"#,
+            r#"librechat_messages_by_hour_of_day{hour="9"} 0"#,
+            r#"librechat_messages_by_weekday{weekday="5"} 1"#,
+            r#"librechat_messages_by_weekday{weekday="7"} 1"#,
+            r#"librechat_message_error_rate_by_model{model="m"} 33.333333333333339"#,
+        ] {
+            assert!(lines.iter().any(|other| other == line), "{line} is not in {lines:#?}");
+        }
+        assert_eq!(lines.len(), 24 + 7 + 5);
+    }
+}

@@ -1,0 +1,224 @@
+//! The recent past, a few bytes a message: what figures of a time window are made from, exactly, as of any instant.
+//!
+//! Invariants: texts are kept once each and rows hold their numbers; rows from before the horizon are not kept, and the
+//! horizon is never later than 30 days before the instant of an export. Bounded by what happens in 30 days.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use super::fold::cost::usd;
+use super::record::id::Id;
+use super::record::{Answerer, Message, Moment, Rating, Record};
+
+pub const MINUTE: i64 = 60_000;
+pub const DAY: i64 = 24 * 60 * MINUTE;
+/// The longest window that a figure has.
+pub const LONGEST: i64 = 30 * DAY;
+
+/// A text or an id that rows refer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Number(u32);
+
+/// Numbers for values: the same value has the same number.
+#[derive(Clone, Debug)]
+pub struct Numbered<T> {
+    numbers: HashMap<T, Number>,
+    values: Vec<T>,
+}
+
+impl<T> Default for Numbered<T> {
+    fn default() -> Self {
+        Self { numbers: HashMap::new(), values: Vec::new() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Numbered<T> {
+    /// `None` only when there are more than 2^32 values.
+    fn number<Q: Hash + Eq + ?Sized>(&mut self, value: &Q, make: impl FnOnce(&Q) -> T) -> Option<Number>
+    where
+        T: std::borrow::Borrow<Q>,
+    {
+        if let Some(known) = self.numbers.get(value) {
+            return Some(*known);
+        }
+        let number = Number(u32::try_from(self.values.len()).ok()?);
+        let value = make(value);
+        self.values.push(value.clone());
+        self.numbers.insert(value, number);
+        Some(number)
+    }
+
+    fn value(&self, number: Number) -> Option<&T> {
+        self.values.get(usize::try_from(number.0).ok()?)
+    }
+
+    /// The numbers here of the values that `other` has, in its order.
+    fn take_in(&mut self, other: &Self) -> Vec<Option<Number>> {
+        other.values.iter().map(|value| self.number(value, T::clone)).collect()
+    }
+}
+
+/// A message of the recent past.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    pub at: Moment,
+    pub user: Option<Number>,
+    /// What the message has as its model, not empty.
+    pub model: Option<Number>,
+    pub rating: Option<Rating>,
+    pub is_error: bool,
+    /// Said to be the assistant's: `isCreatedByUser` is false, not absent.
+    pub is_answer: bool,
+}
+
+/// A call of a tool in a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    pub at: Moment,
+    pub user: Option<Number>,
+    pub tool: Number,
+}
+
+/// A transaction that has a cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Spending {
+    pub at: Moment,
+    pub usd: f64,
+}
+
+/// Everything that happened since the horizon.
+#[derive(Clone, Debug)]
+pub struct Recent {
+    horizon: Moment,
+    users: Numbered<Id>,
+    names: Numbered<Box<str>>,
+    turns: Vec<Turn>,
+    calls: Vec<Call>,
+    spendings: Vec<Spending>,
+}
+
+impl Recent {
+    /// Keeps what is not before `horizon`.
+    pub fn since(horizon: Moment) -> Self {
+        Self {
+            horizon,
+            users: Numbered::default(),
+            names: Numbered::default(),
+            turns: Vec::new(),
+            calls: Vec::new(),
+            spendings: Vec::new(),
+        }
+    }
+
+    pub fn absorb(&mut self, record: &Record<'_>) {
+        match record {
+            Record::Message(message) => {
+                if let Some(at) = message.created.filter(|at| *at >= self.horizon) {
+                    self.message(message, at);
+                }
+            }
+            Record::Transaction(row) => {
+                if let (Some(at), Some(usd)) = (row.created.filter(|at| *at >= self.horizon), usd(row)) {
+                    self.spendings.push(Spending { at, usd });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn message(&mut self, message: &Message<'_>, at: Moment) {
+        let user = message.user.as_ref().and_then(|user| self.users.number(user, Id::clone));
+        let model = message.model.as_deref().filter(|model| !model.is_empty());
+        let model = model.and_then(|model| self.names.number(model, |model| model.into()));
+        for tool in &message.tools {
+            if let Some(tool) = self.names.number(&**tool, |tool| tool.into()) {
+                self.calls.push(Call { at, user, tool });
+            }
+        }
+        self.turns.push(Turn {
+            at,
+            user,
+            model,
+            rating: message.feedback.as_ref().map(|feedback| feedback.rating),
+            is_error: message.error,
+            is_answer: message.is_from_user == Some(false),
+        });
+    }
+
+    /// Takes in what `other` has, from the later of both horizons on.
+    pub fn merge(&mut self, other: &Self) {
+        let users = self.users.take_in(&other.users);
+        let names = self.names.take_in(&other.names);
+        let renumber = |numbers: &[Option<Number>], number: Option<Number>| {
+            let index = usize::try_from(number?.0).ok()?;
+            numbers.get(index).copied().flatten()
+        };
+        let horizon = self.horizon;
+        let turns = other.turns.iter().filter(|turn| turn.at >= horizon);
+        self.turns.extend(turns.map(|turn| Turn {
+            user: renumber(&users, turn.user),
+            model: renumber(&names, turn.model),
+            ..*turn
+        }));
+        let calls = other.calls.iter().filter(|call| call.at >= horizon).filter_map(|call| {
+            let tool = renumber(&names, Some(call.tool))?;
+            Some(Call { at: call.at, user: renumber(&users, call.user), tool })
+        });
+        self.calls.extend(calls);
+        self.spendings.extend(other.spendings.iter().filter(|spending| spending.at >= horizon));
+    }
+
+    /// Messages since `from`.
+    pub fn turns(&self, from: Moment) -> impl Iterator<Item = &Turn> {
+        self.turns.iter().filter(move |turn| turn.at >= from)
+    }
+
+    /// Calls of tools since `from`.
+    pub fn calls(&self, from: Moment) -> impl Iterator<Item = &Call> {
+        self.calls.iter().filter(move |call| call.at >= from)
+    }
+
+    /// What was spent since `from`.
+    pub fn spendings(&self, from: Moment) -> impl Iterator<Item = &Spending> {
+        self.spendings.iter().filter(move |spending| spending.at >= from)
+    }
+
+    pub fn user(&self, number: Option<Number>) -> Option<&Id> {
+        self.users.value(number?)
+    }
+
+    pub fn name(&self, number: Number) -> &str {
+        self.names.value(number).map_or("", |name| name)
+    }
+
+    /// What answered.
+    pub fn answerer(&self, turn: &Turn) -> Option<Answerer<'_>> {
+        turn.model.map(|model| Answerer::of(self.name(model)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_what_is_not_before_the_horizon_also_when_merging() {
+        let message = |at: i64, model: &'static str| {
+            let tools = vec!["tool".into()];
+            Record::Message(Message {
+                created: Some(Moment(at)),
+                model: Some(model.into()),
+                tools,
+                ..Message::default()
+            })
+        };
+        let (mut left, mut right) = (Recent::since(Moment(5)), Recent::since(Moment(2)));
+        [message(4, "a"), message(5, "b"), message(9, "c")].iter().for_each(|record| left.absorb(record));
+        [message(3, "d"), message(6, "c")].iter().for_each(|record| right.absorb(record));
+        left.merge(&right);
+        let names: Vec<_> =
+            left.turns(Moment(0)).filter_map(|turn| Some(left.name(turn.model?).to_owned())).collect();
+        assert_eq!(names, ["b", "c", "c"]);
+        assert_eq!(left.calls(Moment(6)).map(|call| left.name(call.tool)).collect::<Vec<_>>(), ["tool"; 2]);
+    }
+}

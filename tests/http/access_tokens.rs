@@ -1,0 +1,130 @@
+//! Where access tokens meet what the other groups are about: static tokens, Basic, the lockout. What is checked of a
+//! token itself, and the life of its keys, have tests of their own.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use rcgen::{KeyPair, PublicKeyData as _};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use crate::authorization::{ALL, TOKEN, good};
+use crate::client::Request;
+use crate::program::Program;
+use crate::refusal::{Answer, assert_answer};
+
+/// One ES256 key and the server that publishes it, for as long as the test runs.
+struct Issuer {
+    key: EncodingKey,
+    keys_uri: String,
+}
+
+impl Issuer {
+    async fn start() -> Self {
+        let pair = KeyPair::generate().unwrap();
+        // An uncompressed point: 4, x, y.
+        let point = pair.der_bytes();
+        let coordinate = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let (x, y) = (coordinate(&point[1..33]), coordinate(&point[33..65]));
+        let keys =
+            json!({ "keys": [{ "kty": "EC", "crv": "P-256", "kid": "e1", "x": x, "y": y }] }).to_string();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let keys_uri = format!("http://{}/keys", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{keys}",
+                    keys.len()
+                );
+                let _ = stream.read(&mut [0; 2048]).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        Self { key: EncodingKey::from_ec_der(pair.serialized_der()), keys_uri }
+    }
+
+    /// A token that is good but for what `claims` say otherwise.
+    fn token(&self, claims: &Value) -> String {
+        let mut all = json!({ "iss": "https://idp.example", "aud": "exporter", "exp": 4_000_000_000_u32 });
+        all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+        let header = Header { kid: Some("e1".into()), ..Header::new(Algorithm::ES256) };
+        jsonwebtoken::encode(&header, &all, &self.key).unwrap()
+    }
+
+    fn settings(&self) -> Vec<(&str, &str)> {
+        vec![
+            ("METRICS_OAUTH2_ISSUER", "https://idp.example"),
+            ("METRICS_OAUTH2_JWKS_URI", &self.keys_uri),
+            ("METRICS_OAUTH2_AUDIENCE", "exporter"),
+        ]
+    }
+}
+
+fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}")
+}
+
+#[tokio::test]
+async fn rows_022_and_053_a_token_has_one_door_and_a_static_one_comes_first() {
+    let issuer = Issuer::start().await;
+    let token = issuer.token(&json!({}));
+    let settings = [ALL.to_vec(), issuer.settings()].concat();
+    let program = Program::demo(&settings).await;
+    assert_answer(&program.get("/metrics", &[bearer(&token)]).await, Answer::Served, "a good token");
+    assert_answer(&program.get("/metrics", &[good()]).await, Answer::Served, "a static one beside it");
+    for pair in [format!("x-token:{token}"), format!("{token}:"), format!("alice:{token}")] {
+        let line = format!("Authorization: Basic {}", STANDARD.encode(pair));
+        assert_answer(&program.get("/metrics", &[line]).await, Answer::Challenged, 22);
+    }
+    let query = program.get::<&str>(&format!("/metrics?access_token={token}"), &[]).await;
+    assert_answer(&query, Answer::Challenged, 48);
+    assert!(!program.output().contains(&token), "{}", program.output());
+
+    // Expired, and yet let in: it is compared before anybody reads it.
+    let expired = issuer.token(&json!({ "exp": 1_600_000_000 }));
+    let mut settings = issuer.settings();
+    settings.push(("METRICS_BEARER_TOKEN", &expired));
+    let program = Program::demo(&settings).await;
+    assert_eq!(program.get("/metrics", &[bearer(&expired)]).await.status, 200, "row 53");
+}
+
+#[tokio::test]
+async fn row_285_a_thousand_tokens_that_have_expired_lock_nobody() {
+    let issuer = Issuer::start().await;
+    let mut settings = issuer.settings();
+    settings.extend([("RATE_LIMIT_MAX", "0"), ("METRICS_BEARER_TOKEN", TOKEN)]);
+    let program = Program::demo(&settings).await;
+    let mut connection = program.connect().await;
+    let stale = |claims: Value| Request::get("/metrics").line(bearer(&issuer.token(&claims))).bytes();
+    let requests = [
+        (stale(json!({ "exp": 1_600_000_000 })), 1000),
+        (stale(json!({ "nbf": 3_900_000_000_u32 })), 20),
+        (stale(json!({ "aud": "another" })), 20),
+    ];
+    for (request, times) in requests {
+        for time in 0..times {
+            connection.send(&request).await.unwrap();
+            assert_eq!(connection.receive(false).await.unwrap().status, 401, "row 285: {time}");
+        }
+    }
+    assert_eq!(program.get("/metrics", &[good()]).await.status, 200, "row 285");
+}
+
+#[tokio::test]
+async fn row_286_five_tokens_that_are_badly_signed_lock_their_address() {
+    let issuer = Issuer::start().await;
+    let another = Issuer::start().await;
+    let forged = another.token(&json!({}));
+    let unsigned = format!("{}.", forged.rsplit_once('.').unwrap().0);
+    let none = format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#));
+    for token in [forged, unsigned, none] {
+        let program = Program::demo(&issuer.settings()).await;
+        for time in 0..5 {
+            let response = program.get("/metrics", &[bearer(&token)]).await;
+            assert_eq!(response.status, 401, "row 286: {time}: {token}");
+        }
+        let good = bearer(&issuer.token(&json!({})));
+        assert_eq!(program.get("/metrics", &[good]).await.status, 429, "row 286: {token}");
+    }
+}
