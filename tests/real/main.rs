@@ -28,6 +28,7 @@ mod vmagent;
 
 // The tests.
 mod behind_proxy;
+mod docs;
 mod golden;
 mod harness;
 mod mistakes;
