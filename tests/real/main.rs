@@ -28,3 +28,4 @@ mod mistakes;
 mod outage;
 mod scrape;
 mod shutdown;
+mod sync;
