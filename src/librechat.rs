@@ -15,3 +15,4 @@ pub mod record;
 pub mod scope;
 pub mod source;
 pub mod status;
+pub mod sync;

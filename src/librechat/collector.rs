@@ -1,4 +1,4 @@
-//! The loop: read, fold, publish; again after each interval, sooner after a failure.
+//! The loop: read what changed, fold, publish; again after each interval, sooner after a failure.
 //!
 //! Invariants: one task publishes; a pass that fails publishes nothing and leaves the last snapshot as it is; a failure
 //! is logged when it begins, when it changes and when it ends, not at each attempt.
@@ -15,6 +15,7 @@ use super::record::{Collection, Moment};
 use super::scope::Options;
 use super::source::{Contents, Source, SourceError};
 use super::status::{Reach, Status, Tally};
+use super::sync::Sync;
 use crate::exposition::{Exposition, Snapshot};
 
 /// How often the source is asked whether it still answers, for `/health`.
@@ -53,12 +54,13 @@ impl<S: Source> Collector<S> {
     }
 
     async fn refresh_again_and_again(&self) {
+        let mut sync = Sync::new(self.options);
         let mut trouble: Option<SourceError> = None;
         let mut contents = Contents::LibreChat;
         let mut retry = FIRST_RETRY;
         loop {
             let started = Instant::now();
-            let pause = match self.refresh(started).await {
+            let pause = match self.refresh(&mut sync, started).await {
                 Ok(found) => {
                     if trouble.take().is_some() {
                         info!("{} is read again", S::NAME);
@@ -82,10 +84,11 @@ impl<S: Source> Collector<S> {
         }
     }
 
-    async fn refresh(&self, started: Instant) -> Result<Contents, SourceError> {
-        let at = (self.clock)();
+    async fn refresh(&self, sync: &mut Sync, started: Instant) -> Result<Contents, SourceError> {
+        let began = moment((self.clock)());
         let contents = self.source.prepare().await?;
-        let folds = fold(&*self.source, &self.status, self.options, moment(at)).await?;
+        let folds = sync.refresh(&*self.source, &self.status, began).await?;
+        let at = (self.clock)();
         // Rendering and compressing take milliseconds of CPU: not on a thread that serves.
         let rendered =
             tokio::task::spawn_blocking(move || Snapshot::render(folds.export(moment(at)), at, started));
@@ -97,7 +100,7 @@ impl<S: Source> Collector<S> {
     }
 }
 
-/// Reads everything once, for an export as of `at` or later.
+/// Reads everything a single time, for an export as of `at` or later.
 ///
 /// # Errors
 /// The first that the source has; nothing of the pass is kept.
@@ -115,7 +118,7 @@ pub async fn fold<S: Source>(
             folds.absorb(&record);
         });
         pass.await?;
-        status.tally(*collection, tally);
+        status.tally(*collection, "once", tally);
     }
     Ok(folds)
 }

@@ -7,14 +7,15 @@ pub mod cast;
 pub mod furniture;
 pub mod world;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use self::world::World;
 use super::collector::moment;
 use super::record::fields::Oddities;
-use super::record::{Collection, Record};
-use super::source::{Contents, Source, SourceError};
+use super::record::{Collection, Moment, Record};
+use super::source::{Contents, Position, Range, Seen, Source, SourceError};
 
 /// The demo's world as of whenever it is looked at.
 #[derive(Debug)]
@@ -28,6 +29,23 @@ impl Demo {
     pub fn new(seed: u64, clock: fn() -> SystemTime) -> Self {
         Self { world: Mutex::new(World::new(seed, moment(clock()))), clock }
     }
+}
+
+/// When a document was made, of the collections that grow.
+const fn created(record: &Record<'_>) -> Option<Moment> {
+    match record {
+        Record::Message(message) => message.created,
+        Record::Transaction(row) => row.created,
+        Record::Conversation(conversation) => conversation.created,
+        _ => None,
+    }
+}
+
+/// The place of the document of this number, in the order in which they were made.
+fn position(created: Moment, number: u64) -> Position {
+    let Position(mut bytes) = Position::at(created);
+    bytes.iter_mut().skip(4).zip(number.to_be_bytes()).for_each(|(byte, of_number)| *byte = of_number);
+    Position(bytes)
 }
 
 impl Source for Demo {
@@ -51,6 +69,45 @@ impl Source for Demo {
         let oddities = Oddities::default();
         let world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.records(collection, |record| visit(record, &oddities));
+        Ok(())
+    }
+
+    async fn count(&self, collection: Collection) -> Result<Option<u64>, SourceError> {
+        self.count_range(collection, Range::from(None)).await.map(Some)
+    }
+
+    async fn count_range(&self, collection: Collection, range: Range) -> Result<u64, SourceError> {
+        let mut count = 0;
+        self.read_range(collection, range, u64::MAX, |_| count += 1).await?;
+        Ok(count)
+    }
+
+    async fn read_range(
+        &self,
+        collection: Collection,
+        range: Range,
+        limit: u64,
+        mut visit: impl FnMut(Seen<'_>) + Send,
+    ) -> Result<(), SourceError> {
+        let oddities = Oddities::default();
+        let world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = limit;
+        let mut number = world.gone(collection);
+        let mut latest = Moment(0);
+        world.records(collection, |record| {
+            latest = latest.max(created(&record).unwrap_or(latest));
+            let position = Some(position(latest, number));
+            number += 1;
+            let is_in = range.is_regular
+                && range.from <= position
+                && range.until.is_none_or(|_| position < range.until);
+            if is_in && left > 0 {
+                left -= 1;
+                let mut hasher = DefaultHasher::new();
+                format!("{number} {record:?}").hash(&mut hasher);
+                visit(Seen { position, fingerprint: hasher.finish(), record, oddities: &oddities });
+            }
+        });
         Ok(())
     }
 }

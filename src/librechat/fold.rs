@@ -122,6 +122,11 @@ macro_rules! folds {
                 $(self.$field.absorb(record);)+
             }
 
+            /// Lets go of single happenings from before `horizon`.
+            pub fn forget(&mut self, horizon: Moment) {
+                self.recent.forget(horizon);
+            }
+
             /// Takes in what another absorbed.
             pub fn merge(&mut self, other: &Self) {
                 self.directory.merge(&other.directory);

@@ -9,10 +9,12 @@ pub mod error;
 pub mod login;
 pub mod uri;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
-use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria};
+use mongodb::options::{ClientOptions, Hint, ReadPreference, SelectionCriteria};
 use mongodb::{Client, Database};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
@@ -22,7 +24,7 @@ use super::record::collection::Projected;
 use super::record::fields::Oddities;
 use super::record::view::record;
 use super::record::{Collection, Record};
-use super::source::{Contents, Source, SourceError};
+use super::source::{Contents, Position, Range, Seen, Source, SourceError};
 use crate::secret::Live;
 
 /// How long a server may take to be found, and to connect to.
@@ -112,6 +114,23 @@ impl Mongo {
         }
     }
 
+    /// The documents of a range, those of the tenant when there is one.
+    fn filter(&self, range: Range) -> Document {
+        let object_id = |position: Position| ObjectId::from_bytes(position.0);
+        // Comparisons are between values of one type, so that these find ObjectIds only.
+        let id = match (range.is_regular, range.from, range.until) {
+            (false, ..) => doc! { "$type": IRREGULAR },
+            (true, Some(from), Some(until)) => doc! { "$gte": object_id(from), "$lt": object_id(until) },
+            (true, Some(from), None) => doc! { "$gte": object_id(from) },
+            (true, None, Some(until)) => doc! { "$lt": object_id(until) },
+            (true, None, None) => doc! { "$type": "objectId" },
+        };
+        match &self.settings.tenant {
+            Some(tenant) => doc! { "_id": id, "tenantId": tenant },
+            None => doc! { "_id": id },
+        }
+    }
+
     fn pipeline(&self, collection: Collection) -> Vec<Document> {
         let tenant = self.settings.tenant.as_ref().map(|tenant| doc! { "$match": { "tenantId": tenant } });
         tenant.into_iter().chain([doc! { "$project": projection(collection) }]).collect()
@@ -160,7 +179,67 @@ impl Source for Mongo {
         }
         Ok(())
     }
+
+    async fn count(&self, collection: Collection) -> Result<Option<u64>, SourceError> {
+        if self.settings.tenant.is_some() {
+            return Ok(None);
+        }
+        let database = self.database().await?;
+        let documents = database.collection::<RawDocumentBuf>(collection.name());
+        self.in_time(documents.estimated_document_count().into_future()).await.map(Some)
+    }
+
+    async fn count_range(&self, collection: Collection, range: Range) -> Result<u64, SourceError> {
+        let database = self.database().await?;
+        let documents = database.collection::<RawDocumentBuf>(collection.name());
+        let hint = Hint::Keys(doc! { "_id": 1 });
+        let query = documents.count_documents(self.filter(range)).hint(hint).max_time(WORK);
+        self.in_time(query.into_future()).await
+    }
+
+    async fn read_range(
+        &self,
+        collection: Collection,
+        range: Range,
+        limit: u64,
+        mut visit: impl FnMut(Seen<'_>) + Send,
+    ) -> Result<(), SourceError> {
+        let database = self.database().await?;
+        let documents = database.collection::<RawDocumentBuf>(collection.name());
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let pipeline = [
+            doc! { "$match": self.filter(range) },
+            doc! { "$sort": { "_id": 1 } },
+            doc! { "$limit": limit },
+            doc! { "$project": projection(collection) },
+        ];
+        let query = documents
+            .aggregate(pipeline)
+            .hint(Hint::Keys(doc! { "_id": 1 }))
+            .batch_size(BATCH)
+            .max_time(WORK)
+            .with_type::<RawDocumentBuf>();
+        let mut cursor = self.in_time(query.into_future()).await?;
+        while self.in_time(cursor.advance()).await? {
+            let document = cursor.current();
+            let (record, oddities) = record(collection, document);
+            let id = document.get_object_id("_id").ok();
+            let mut hasher = DefaultHasher::new();
+            document.as_bytes().hash(&mut hasher);
+            visit(Seen {
+                position: id.map(|id| Position(id.bytes())),
+                fingerprint: hasher.finish(),
+                record,
+                oddities: &oddities,
+            });
+        }
+        Ok(())
+    }
 }
+
+/// The types that an `_id` may have besides ObjectId, as far as MongoDB lets it.
+const IRREGULAR: [&str; 9] =
+    ["number", "string", "object", "binData", "bool", "date", "timestamp", "minKey", "maxKey"];
 
 /// An aggregation's projection, since that of `find` has no expressions before MongoDB 4.4 and in DocumentDB.
 fn projection(collection: Collection) -> Document {

@@ -168,6 +168,14 @@ impl Recent {
         self.spendings.extend(other.spendings.iter().filter(|spending| spending.at >= horizon));
     }
 
+    /// Keeps only what is not before `horizon`.
+    pub fn forget(&mut self, horizon: Moment) {
+        self.horizon = self.horizon.max(horizon);
+        self.turns.retain(|turn| turn.at >= horizon);
+        self.calls.retain(|call| call.at >= horizon);
+        self.spendings.retain(|spending| spending.at >= horizon);
+    }
+
     /// Messages since `from`.
     pub fn turns(&self, from: Moment) -> impl Iterator<Item = &Turn> {
         self.turns.iter().filter(move |turn| turn.at >= from)

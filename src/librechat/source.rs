@@ -1,7 +1,7 @@
 //! Where records come from: a real database, or the demo's.
 
 use super::record::fields::Oddities;
-use super::record::{Collection, Record};
+use super::record::{Collection, Moment, Record};
 
 /// Lends the records of LibreChat's collections.
 ///
@@ -23,6 +23,86 @@ pub trait Source: Send + Sync + 'static {
         collection: Collection,
         visit: impl FnMut(Record<'_>, &Oddities) + Send,
     ) -> impl Future<Output = Result<(), SourceError>> + Send;
+
+    /// How many documents `collection` has, as far as that is known without looking: right but for crashes of the
+    /// server. `None` when it is not known.
+    fn count(&self, collection: Collection) -> impl Future<Output = Result<Option<u64>, SourceError>> + Send;
+
+    /// How many documents there are in a range; reads no document.
+    fn count_range(
+        &self,
+        collection: Collection,
+        range: Range,
+    ) -> impl Future<Output = Result<u64, SourceError>> + Send;
+
+    /// Calls `visit` with the first `limit` documents of a range, in the order of their `_id`s.
+    fn read_range(
+        &self,
+        collection: Collection,
+        range: Range,
+        limit: u64,
+        visit: impl FnMut(Seen<'_>) + Send,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send;
+}
+
+/// An ObjectId, which is what nearly every document is found by: the only order that every installation has an index
+/// for. It begins with the second in which it was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position(pub [u8; 12]);
+
+impl Position {
+    /// The first one made at `moment` or later.
+    pub fn at(moment: Moment) -> Self {
+        let second = u32::try_from(moment.0.div_euclid(1_000).max(0)).unwrap_or(u32::MAX);
+        let mut bytes = [0; 12];
+        bytes.iter_mut().zip(second.to_be_bytes()).for_each(|(byte, of_second)| *byte = of_second);
+        Self(bytes)
+    }
+
+    /// The one that follows; `None` after the last.
+    pub fn next(self) -> Option<Self> {
+        let mut bytes = self.0;
+        for byte in bytes.iter_mut().rev() {
+            let (next, carried) = byte.overflowing_add(1);
+            *byte = next;
+            if !carried {
+                return Some(Self(bytes));
+            }
+        }
+        None
+    }
+}
+
+/// Documents by their `_id`s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Whether these are ObjectIds, or those documents, hardly ever any, whose `_id` is something else.
+    pub is_regular: bool,
+    /// The first one; `None` is without a bound.
+    pub from: Option<Position>,
+    /// The first one that is not in it; `None` is without a bound.
+    pub until: Option<Position>,
+}
+
+impl Range {
+    /// All documents whose `_id` is no ObjectId.
+    pub const IRREGULAR: Self = Self { is_regular: false, from: None, until: None };
+
+    /// Everything from `from` on.
+    pub const fn from(from: Option<Position>) -> Self {
+        Self { is_regular: true, from, until: None }
+    }
+}
+
+/// A document of a range.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// `None` when its `_id` is no ObjectId.
+    pub position: Option<Position>,
+    /// Of what was read of it.
+    pub fingerprint: u64,
+    pub record: Record<'a>,
+    pub oddities: &'a Oddities,
 }
 
 /// What a source holds.

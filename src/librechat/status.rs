@@ -71,6 +71,9 @@ pub struct Status {
     refreshes: Family<ResultLabel, Counter>,
     read: Family<DocumentLabels, Counter>,
     skipped: Family<DocumentLabels, Counter>,
+    mode: Family<ModeLabel, Gauge>,
+    progress: OptionalGauge,
+    unverified: OptionalGauge,
     last_duration: Family<GroupLabel, OptionalGauge>,
     errors: Family<GroupLabel, Counter>,
     last_success: Family<GroupLabel, OptionalGauge>,
@@ -89,6 +92,9 @@ impl Status {
             refreshes: Family::default(),
             read: Family::default(),
             skipped: Family::default(),
+            mode: Family::default(),
+            progress: OptionalGauge::default(),
+            unverified: OptionalGauge::default(),
             last_duration: Family::default(),
             errors: Family::default(),
             last_success: Family::default(),
@@ -109,13 +115,18 @@ impl Status {
         own.register_with_unit("snapshot_timestamp", help, Unit::Seconds, self.snapshot.clone());
         own.register_with_unit("refresh_duration", "Time of a refresh", Unit::Seconds, self.duration.clone());
         own.register("refreshes", "Refreshes by result", self.refreshes.clone());
-        own.register("documents_read", "Documents read, each time one is read", self.read.clone());
+        let help = "Documents read, each time one is read, by why it was";
+        own.register("documents_read", help, self.read.clone());
         let help = "Documents read that had a field of an odd type and are left out of the figures that it feeds, \
                     by that field";
         own.register("documents_skipped", help, self.skipped.clone());
-        let mode = Family::<ModeLabel, Gauge>::default();
-        mode.get_or_create(&ModeLabel { mode: "full" }).set(1);
-        own.register("sync_mode", "How changes are found: full reads everything at each refresh", mode);
+        let help = "How changes are found: once reads everything a single time, polling reads what is new and recent at \
+                    each refresh, and the rest in rotation";
+        own.register("sync_mode", help, self.mode.clone());
+        let help = "How much of the first fold is done";
+        own.register("first_fold_progress_ratio", help, self.progress.clone());
+        let help = "How long ago the part of history that was verified least recently was verified";
+        own.register_with_unit("oldest_unverified", help, Unit::Seconds, self.unverified.clone());
         let help = "Duration of the last refresh (a name of the Node exporter)";
         own.register_with_unit("scrape_duration", help, Unit::Seconds, self.last_duration.clone());
         own.register(
@@ -158,6 +169,7 @@ impl Status {
     /// Of a single pass: what a refresh that succeeded says.
     pub fn finish_once(&self, at: SystemTime, took: Duration) {
         self.set_reach(Reach::Connected);
+        self.set_mode("once");
         self.succeeded(at, took);
     }
 
@@ -173,9 +185,22 @@ impl Status {
         self.last_duration.get_or_create(&ALL).set(took.as_secs_f64());
     }
 
-    pub(super) fn tally(&self, collection: Collection, tally: Tally) {
+    pub(super) fn set_mode(&self, mode: &'static str) {
+        self.mode.get_or_create(&ModeLabel { mode }).set(1);
+    }
+
+    /// Of the first fold: between 0 and 1.
+    pub(super) fn set_progress(&self, ratio: f64) {
+        self.progress.set(ratio);
+    }
+
+    pub(super) fn set_oldest_unverified(&self, seconds: f64) {
+        self.unverified.set(seconds);
+    }
+
+    pub(super) fn tally(&self, collection: Collection, reason: &'static str, tally: Tally) {
         let labels = |reason| DocumentLabels { collection: collection.name(), reason };
-        self.read.get_or_create(&labels("full")).inc_by(tally.read);
+        self.read.get_or_create(&labels(reason)).inc_by(tally.read);
         for (field, count) in tally.odd {
             self.skipped.get_or_create(&labels(field)).inc_by(count);
         }
@@ -190,6 +215,11 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Of documents that were counted as odd before.
+    pub fn without_oddities(self) -> Self {
+        Self { odd: Vec::new(), ..self }
+    }
+
     pub fn add(&mut self, oddities: &Oddities) {
         self.read += 1;
         for field in oddities.fields() {

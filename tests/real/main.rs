@@ -39,3 +39,4 @@ mod rotation;
 mod scrape;
 mod session;
 mod shutdown;
+mod sync;

@@ -48,6 +48,8 @@ pub struct World {
     conversations: Vec<Chat>,
     messages: VecDeque<Message<'static>>,
     transactions: VecDeque<Transaction<'static>>,
+    /// How many messages, and how many transactions, are kept no more.
+    gone: (u64, u64),
 }
 
 impl World {
@@ -61,6 +63,7 @@ impl World {
             conversations: Vec::new(),
             messages: VecDeque::new(),
             transactions: VecDeque::new(),
+            gone: (0, 0),
         };
         while world.now < now {
             world.step(HISTORY_STEP, 0.7);
@@ -82,8 +85,9 @@ impl World {
             self.turn(&mut dice);
         }
         while self.messages.len() > MAX_MESSAGES {
-            self.messages.pop_front();
-            self.transactions.pop_front();
+            let (messages, transactions) = &mut self.gone;
+            *messages += u64::from(self.messages.pop_front().is_some());
+            *transactions += u64::from(self.transactions.pop_front().is_some());
         }
     }
 
@@ -135,6 +139,15 @@ impl World {
         let agent = AGENTS.choose(dice).filter(|_| dice.random_bool(0.3)).map(|(id, _)| *id);
         self.conversations.push(Chat { user, id, agent, created: self.now });
         (id, agent)
+    }
+
+    /// How many documents of `collection` were there before those that are there now.
+    pub const fn gone(&self, collection: Collection) -> u64 {
+        match collection {
+            Collection::Messages => self.gone.0,
+            Collection::Transactions => self.gone.1,
+            _ => 0,
+        }
     }
 
     /// Lends every record of `collection`.

@@ -1,0 +1,139 @@
+//! One refresh: what it reads, for whom, and what it noticed.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+use tracing::info;
+
+use super::shard::Shard;
+use crate::librechat::fold::Folds;
+use crate::librechat::recent::LONGEST;
+use crate::librechat::record::{Collection, Moment};
+use crate::librechat::scope::Options;
+use crate::librechat::source::{Range, Source, SourceError};
+use crate::librechat::status::{Status, Tally};
+
+/// A refresh under way.
+#[derive(Debug)]
+pub struct Pass<'a, S> {
+    pub source: &'a S,
+    pub status: &'a Status,
+    pub options: Options,
+    /// When it began: what it reads is as new as this, or newer.
+    pub at: Moment,
+    /// Whether the settled whole must be put together anew.
+    pub has_settled_changed: bool,
+    /// The first fold, while it is under way.
+    pub first: Option<Progress>,
+}
+
+impl<S: Source> Pass<'_, S> {
+    /// Why documents are read: for the first fold, else for `reason`.
+    pub const fn first_or(&self, reason: &'static str) -> &'static str {
+        if self.first.is_some() { "first" } else { reason }
+    }
+
+    /// Reads the first `limit` documents of a range.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub async fn read(
+        &mut self,
+        collection: Collection,
+        range: Range,
+        limit: u64,
+        reason: &'static str,
+    ) -> Result<Shard, SourceError> {
+        let (shard, tally) = self.fold(collection, range, limit).await?;
+        self.status.tally(collection, reason, tally);
+        if let Some(first) = &mut self.first {
+            let pause = first.add(shard.count);
+            self.status.set_progress(first.ratio());
+            sleep(pause).await;
+        }
+        Ok(shard)
+    }
+
+    /// Reads a shard again. Odd documents in it count as skipped only when it is another one.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub async fn read_known(
+        &mut self,
+        collection: Collection,
+        known: &Shard,
+        reason: &'static str,
+    ) -> Result<Shard, SourceError> {
+        let (shard, tally) = self.fold(collection, known.range, u64::MAX).await?;
+        let tally = if shard.is_same(known) { tally.without_oddities() } else { tally };
+        self.status.tally(collection, reason, tally);
+        Ok(shard)
+    }
+
+    async fn fold(
+        &self,
+        collection: Collection,
+        range: Range,
+        limit: u64,
+    ) -> Result<(Shard, Tally), SourceError> {
+        let mut tally = Tally::default();
+        let mut shard = Shard {
+            range,
+            count: 0,
+            fingerprint: 0,
+            folds: Folds::new(self.options, self.at.before(LONGEST)),
+            verified: self.at,
+            is_settled: false,
+            last: None,
+        };
+        let reading = self.source.read_range(collection, range, limit, |seen| {
+            tally.add(seen.oddities);
+            shard.count += 1;
+            shard.fingerprint = shard.fingerprint.wrapping_add(seen.fingerprint);
+            shard.last = seen.position.or(shard.last);
+            shard.folds.absorb(&seen.record);
+        });
+        reading.await?;
+        Ok((shard, tally))
+    }
+}
+
+/// How far the first fold has come. It is paced: after each reading there is a pause of a third of its time, so that
+/// LibreChat's own queries find room.
+#[derive(Debug)]
+pub struct Progress {
+    total: u64,
+    done: u64,
+    began: Instant,
+    last: Instant,
+    told: u64,
+}
+
+impl Progress {
+    /// Of so many documents, some of which may have been read in an attempt before.
+    pub fn new(total: u64, done: u64) -> Self {
+        let now = Instant::now();
+        Self { total, done, began: now, last: now, told: 0 }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a ratio")]
+    pub fn ratio(&self) -> f64 {
+        if self.total == 0 { 1.0 } else { (self.done as f64 / self.total as f64).min(1.0) }
+    }
+
+    /// Tells of every tenth part; gives the pause that is due.
+    fn add(&mut self, documents: u64) -> Duration {
+        const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+        self.done += documents;
+        let tenths = self.done.saturating_mul(10) / self.total.max(1);
+        let (ratio, took) = (self.ratio(), self.began.elapsed());
+        if tenths > self.told && tenths < 10 && took > Duration::from_secs(1) {
+            self.told = tenths;
+            let left = took.mul_f64((1.0 - ratio) / ratio.max(0.01));
+            info!(documents = self.done, "first fold: {} %, about {} s left", tenths * 10, left.as_secs());
+        }
+        let pause = (self.last.elapsed() / 3).min(LONGEST_PAUSE);
+        self.last = Instant::now() + pause;
+        pause
+    }
+}
