@@ -161,3 +161,6 @@ impl Sync {
         (whole, shards.map(|shard| shard.verified).min())
     }
 }
+
+#[cfg(test)]
+mod tests;
