@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use librechat_exporter::exposition::family::Kind;
 use librechat_exporter::librechat::fold::Folds;
+use librechat_exporter::librechat::record::Collection;
+use librechat_exporter::librechat::record::collection::Projected;
 
 const TOKEN: &str = "token-of-the-catalogue";
 
@@ -210,4 +212,24 @@ fn the_page_of_metrics_is_current() {
     let differing = page.lines().zip(written.lines()).find(|(served, written)| served != written);
     assert_eq!(differing, None, "the first line that differs, as it should be and as it is");
     assert_eq!(page.lines().count(), written.lines().count());
+}
+
+#[test]
+fn the_page_on_mongodb_lists_every_field_that_is_read() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/mongodb.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    for collection in Collection::ALL {
+        let fields: Vec<_> = collection
+            .projection()
+            .iter()
+            .map(|projected| {
+                let (Projected::Field(name) | Projected::HasItems(name) | Projected::IsNotNull(name)) =
+                    projected;
+                format!("`{name}`")
+            })
+            .collect();
+        let fields = if fields.is_empty() { "none: only counted".to_owned() } else { fields.join(", ") };
+        let row = format!("| `{}` | {fields} |", collection.name());
+        assert!(page.contains(&row), "docs/mongodb.md lacks the row\n{row}");
+    }
 }
