@@ -189,7 +189,8 @@ fn times(vars: &mut Vars) -> Option<Times> {
     Some(Times { refresh_interval, max_staleness, options })
 }
 
-fn listen(vars: &mut Vars) -> ListenSettings {
+/// Where the variables say to listen; what is wrong with them goes to `vars`.
+pub fn listen(vars: &mut Vars) -> ListenSettings {
     let area = Listen::read(vars);
     let public = Address { host: area.host, port: area.port.0 };
     let metrics = match (area.metrics_host, area.metrics_port) {

@@ -6,28 +6,32 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::block_on;
-use crate::config::areas::{Listen, Tls};
-use crate::http::listener::Host;
+use crate::config;
+use crate::config::areas::Tls;
+use crate::http::listener::{Address, Host};
 use crate::vars::Vars;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn healthcheck(mut vars: Vars, url: Option<&str>) -> anyhow::Result<ExitCode> {
-    // Problems with other settings are those of the process that serves.
-    let listen = Listen::read(&mut vars);
-    let tls = Tls::read(&mut vars);
     let mut client =
         reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).no_proxy();
     let url = match url {
         Some(url) => url.to_owned(),
         None => {
-            if let Host::Unix(path) = &listen.host {
+            let listen = config::listen(&mut vars);
+            let tls = Tls::read(&mut vars);
+            // A default instead of what was meant might be somebody else, in good health.
+            if let Some(problem) = vars.take_findings().0.first() {
+                bail!("{problem}");
+            }
+            if let Host::Unix(path) = &listen.public.host {
                 client = client.unix_socket(path.as_path());
             }
             // The certificate is our own and names the host that others use.
             client = client.tls_danger_accept_invalid_certs(true);
-            let is_tls = tls.tls_cert_file.is_some() && (tls.tls_health.0 || listen.metrics_port.is_none());
-            local_url(&listen, is_tls)
+            let is_tls = tls.tls_cert_file.is_some() && (tls.tls_health.0 || listen.metrics.is_none());
+            local_url(&listen.public, is_tls)
         }
     };
     let client = client.build().context("the client cannot be made")?;
@@ -41,9 +45,9 @@ pub(super) fn healthcheck(mut vars: Vars, url: Option<&str>) -> anyhow::Result<E
     })
 }
 
-fn local_url(listen: &Listen, is_tls: bool) -> String {
+fn local_url(address: &Address, is_tls: bool) -> String {
     let scheme = if is_tls { "https" } else { "http" };
-    let host = match &listen.host {
+    let host = match &address.host {
         Host::Unix(_) => "localhost".to_owned(),
         Host::Name(name) => match name.as_str() {
             "0.0.0.0" => "127.0.0.1".to_owned(),
@@ -52,7 +56,7 @@ fn local_url(listen: &Listen, is_tls: bool) -> String {
             name => name.to_owned(),
         },
     };
-    format!("{scheme}://{host}:{}/health", listen.port.0)
+    format!("{scheme}://{host}:{}/health", address.port)
 }
 
 fn without_query(url: &str) -> &str {

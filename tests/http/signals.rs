@@ -168,6 +168,10 @@ async fn healthcheck_asks_the_local_health_and_says_how_it_went_by_its_code() {
     assert_eq!(missing.code, Some(1), "{missing:?}");
     assert!(missing.stderr.contains("404") && !missing.stderr.contains("canary"), "{missing:?}");
 
+    let mistaken = run(&["healthcheck"], &[("PORT", "abc")]).await;
+    assert_eq!(mistaken.code, Some(1), "{mistaken:?}");
+    assert!(mistaken.stderr.contains("PORT must be a port"), "{mistaken:?}");
+
     program.signal("TERM");
     program.ended().await;
     let gone = run(&["healthcheck"], &here).await;
