@@ -194,7 +194,7 @@ fn page(text: &str) -> String {
          does not exist, such as a mean over nothing, is left out. An email domain is what follows the first `@` of an \
          address, in lower case, else `unknown`. Beyond `METRICS_MAX_LABEL_VALUES` values of a label the smallest go \
          into `other`, or are left out where they do not add up.\n\n## LibreChat\n\n{}\n## The exporter itself\n\n\
-         Families of an OpenID provider's keys exist only while that method is on.\n\n{}",
+         Families of access tokens (`jwt_`) exist only while that method is on.\n\n{}",
         table(folds.collect()),
         table(own(text))
     )

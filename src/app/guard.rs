@@ -11,6 +11,7 @@ use crate::auth::basic::Basic;
 use crate::auth::basic::account::Account;
 use crate::auth::bearer::{Bearer, Tokens};
 use crate::auth::clock::WallClock;
+use crate::auth::jwks::metrics::Metrics as KeyMetrics;
 use crate::auth::jwt::Jwt;
 use crate::auth::metrics::Decisions;
 use crate::auth::policy::Policy;
@@ -43,6 +44,10 @@ pub fn build(
     let rejects = RejectLog::new(settings.log_rejects);
     let enabled = Gauge::<i64>::default();
     enabled.set(i64::from(!settings.is_open()));
+    if settings.disabled || settings.oauth2.is_none() {
+        // There from the start all the same: an alert on keys that grow too old should find something to look at.
+        KeyMetrics::register(registry).stale(false);
+    }
     let (policy, login) = policy(settings, directory, registry, watches);
     registry.register("auth_enabled", "Whether /metrics asks for anything", enabled);
     Ok(Guard {
