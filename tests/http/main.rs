@@ -51,6 +51,8 @@
 mod client;
 mod program;
 mod refusal;
+#[path = "../support/stream.rs"]
+mod stream;
 
 // The tests.
 mod access_tokens;

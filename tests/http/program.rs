@@ -1,18 +1,16 @@
 //! The exporter as an operator runs it: the built binary with nothing but the settings that a test gives it, an empty
 //! folder to work in, its ports, its output. It never outlives its test.
 
-use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::client::{self, Connection, Request, Response, Target};
+use crate::stream::Stream;
 
 /// The longest that anything here may take: far above what it does take, so that only a hang meets it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -236,38 +234,5 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         self.finish();
-    }
-}
-
-/// One stream of a process, collected line by line by a thread of its own.
-struct Stream {
-    text: Arc<Mutex<String>>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Stream {
-    fn collect(pipe: impl Read + Send + 'static) -> Self {
-        let text = Arc::new(Mutex::new(String::new()));
-        let sink = Arc::clone(&text);
-        let reader = thread::spawn(move || {
-            let mut pipe = BufReader::new(pipe);
-            let mut line = Vec::new();
-            while pipe.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-                sink.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
-                line.clear();
-            }
-        });
-        Self { text, reader: Some(reader) }
-    }
-
-    fn text(&self) -> String {
-        self.text.lock().unwrap().clone()
-    }
-
-    /// Waits for the end of the stream: only after the process is gone.
-    fn finish(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            reader.join().unwrap();
-        }
     }
 }

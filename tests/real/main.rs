@@ -24,6 +24,8 @@ mod prometheus;
 mod proxies;
 mod replica_set;
 mod servers;
+#[path = "../support/stream.rs"]
+mod stream;
 mod vmagent;
 
 // The tests.
