@@ -242,7 +242,7 @@ const IRREGULAR: [&str; 9] =
     ["number", "string", "object", "binData", "bool", "date", "timestamp", "minKey", "maxKey"];
 
 /// An aggregation's projection, since that of `find` has no expressions before MongoDB 4.4 and in DocumentDB.
-fn projection(collection: Collection) -> Document {
+pub fn projection(collection: Collection) -> Document {
     let fields = collection.projection().iter().map(|projected| match projected {
         Projected::Field(name) => ((*name).to_owned(), Bson::Int32(1)),
         Projected::HasItems(name) => {

