@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use librechat_exporter::librechat::mongo::projection;
+use librechat_exporter::librechat::mongo::projection::projection;
 use librechat_exporter::librechat::record::Collection;
 use mongodb::Database;
 use mongodb::bson::{RawDocumentBuf, doc};
