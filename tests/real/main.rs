@@ -17,6 +17,7 @@ mod exporter;
 mod exposition;
 mod http;
 mod issuer;
+mod life;
 mod mongod;
 mod openmetrics;
 mod process;
