@@ -15,6 +15,8 @@
 mod certificates;
 mod exporter;
 mod exposition;
+#[path = "../support/dashboards.rs"]
+mod grafana;
 mod http;
 mod issuer;
 mod mongod;
@@ -30,6 +32,7 @@ mod vmagent;
 
 // The tests.
 mod behind_proxy;
+mod dashboards;
 mod docs;
 mod golden;
 mod harness;
