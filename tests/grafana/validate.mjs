@@ -3,11 +3,11 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const [modules, folder] = process.argv.slice(2);
-const load = createRequire(join(modules, "anchor.js"));
+const load = createRequire(resolve(modules, "anchor.js"));
 const { createFormatter, createParser, SchemaGenerator } = load("ts-json-schema-generator");
 const { default: Ajv } = load("ajv");
 const typescript = load("typescript");
@@ -22,7 +22,7 @@ const program = typescript.createProgram([types], {
   noEmit: true,
   types: [],
   // schema.ts lies elsewhere than the modules.
-  paths: { "@grafana/schema/*": [join(modules, "@grafana/schema/*")] },
+  paths: { "@grafana/schema/*": [resolve(modules, "@grafana/schema/*")] },
 });
 const mistakes = typescript.getPreEmitDiagnostics(program);
 if (mistakes.length > 0) {

@@ -295,19 +295,20 @@ fn the_dashboards_and_their_provisioning_are_of_the_published_schema() {
     // The schema does refuse what is not in it.
     let folder = TempDir::with_prefix("dashboards").unwrap();
     let copy = folder.path();
-    fs::create_dir_all(copy.join("dashboards")).unwrap();
-    fs::create_dir_all(copy.join("provisioning/dashboards")).unwrap();
-    fs::create_dir_all(copy.join("provisioning/datasources")).unwrap();
-    assert!(validate(copy).status.success());
+    for kind in ["dashboards", "provisioning/dashboards", "provisioning/datasources"] {
+        fs::create_dir_all(copy.join(kind)).unwrap();
+    }
     let overview = fs::read_to_string(root().join("grafana/dashboards/overview.json")).unwrap();
-    for (right, wrong) in
-        [("reduceOptions", "reduceOption"), ("absolute", "relative"), ("gridPos", "grid"), ("refId", "ref")]
-    {
-        let broken = overview.replacen(&format!("\"{right}\""), &format!("\"{wrong}\""), 1);
+    let mistakes = ["reduceOptions", "absolute", "gridPos", "refId"];
+    for right in mistakes {
+        let broken = overview.replacen(&format!("\"{right}\""), "\"wrong\"", 1);
         assert_ne!(broken, overview, "{right}");
-        fs::write(copy.join("dashboards/overview.json"), broken).unwrap();
-        let checked = validate(copy);
-        let said = String::from_utf8_lossy(&checked.stderr).into_owned();
-        assert!(!checked.status.success() && said.contains("overview.json/panels/"), "{wrong}: {said}");
+        fs::write(copy.join(format!("dashboards/{right}.json")), broken).unwrap();
+    }
+    let checked = validate(copy);
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(!checked.status.success(), "{said}");
+    for right in mistakes {
+        assert!(said.contains(&format!("dashboards/{right}.json/")), "{right}: {said}");
     }
 }
