@@ -16,6 +16,8 @@ mod browser;
 mod certificates;
 mod exporter;
 mod exposition;
+#[path = "../support/dashboards.rs"]
+mod grafana;
 mod http;
 mod issuer;
 mod librechat;
@@ -35,6 +37,7 @@ mod vmagent;
 // The tests.
 mod behind_basic;
 mod behind_proxy;
+mod dashboards;
 mod docs;
 mod golden;
 mod harness;

@@ -95,6 +95,20 @@ npm_package() {
     printf 'fetched %s %s\n' "$name" "$version"
 }
 
+# Grafana's published types of dashboards, what makes a JSON schema of them, and what checks with it, into grafana/.
+grafana_schema() {
+    local folder=$servers/grafana stamp=$servers/stamps/npm-grafana
+    local packages=(@grafana/schema@12.4.11 ts-json-schema-generator@2.9.0 typescript@5.9.3 ajv@8.20.0 yaml@2.9.1)
+    if [[ -e $stamp && $(<"$stamp") == "${packages[*]}" ]]; then return; fi
+    command -v npm >/dev/null || fail "Node.js 20 or newer with npm is needed to fetch ${packages[0]} (Debian: apt-get install nodejs npm)"
+    rm -rf "$folder"
+    mkdir -p "$folder" "$servers/stamps"
+    npm install --prefix "$folder" --no-package-lock --no-save --ignore-scripts --no-audit --no-fund --silent \
+        "${packages[@]}" || fail "${packages[0]} could not be fetched from npm"
+    printf '%s\n' "${packages[*]}" >"$stamp"
+    printf 'fetched %s\n' "${packages[0]}"
+}
+
 # The shared libraries that a program does not find, neither on the system nor among the fetched ones.
 missing_libraries() {
     LD_LIBRARY_PATH=$servers/debian/usr/lib/$(uname -m)-linux-gnu ldd "$1" | awk '/not found/ {print $1}' | xargs
@@ -135,6 +149,7 @@ fetch_servers() {
     debian curl usr/bin/curl
     shared_libraries curl libcurl4
     npm_package oidc-provider 9.13.3
+    grafana_schema
 }
 
 # For benches/scrape.sh only.
