@@ -9,6 +9,7 @@
 pub mod collector;
 pub mod demo;
 pub mod fold;
+pub mod indexes;
 pub mod mongo;
 pub mod recent;
 pub mod record;

@@ -87,6 +87,7 @@ impl<S: Source> Collector<S> {
     async fn refresh(&self, sync: &mut Sync, started: Instant) -> Result<Contents, SourceError> {
         let began = moment((self.clock)());
         let contents = self.source.prepare().await?;
+        self.status.tell_indexes(&*self.source).await;
         let folds = sync.refresh(&*self.source, &self.status, began).await?;
         let at = (self.clock)();
         // Rendering and compressing take milliseconds of CPU: not on a thread that serves.

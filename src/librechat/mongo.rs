@@ -6,6 +6,7 @@
 //! The connection is made when it is first needed and kept; a server that cannot be reached is an error of that pass.
 
 pub mod error;
+pub mod indexes;
 pub mod login;
 pub mod uri;
 
@@ -20,6 +21,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use self::uri::Uri;
+use super::indexes::Indexes;
 use super::record::collection::Projected;
 use super::record::fields::Oddities;
 use super::record::view::record;
@@ -178,6 +180,11 @@ impl Source for Mongo {
             visit(record, &oddities);
         }
         Ok(())
+    }
+
+    async fn indexes(&self) -> Result<Option<Indexes>, SourceError> {
+        let database = self.database().await?;
+        self.in_time(indexes::read(&database)).await.map(Some)
     }
 
     async fn count(&self, collection: Collection) -> Result<Option<u64>, SourceError> {

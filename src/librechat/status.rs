@@ -10,8 +10,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use super::indexes::{self, OPTIONAL};
 use super::record::Collection;
 use super::record::fields::Oddities;
+use super::source::Source;
 use crate::exposition::optional::OptionalGauge;
 
 /// Whether the source answers.
@@ -51,6 +53,12 @@ struct ModeLabel {
     mode: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IndexLabels {
+    collection: &'static str,
+    key: String,
+}
+
 /// The Node exporter has a group for each of its tiers; we have one tier.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct GroupLabel {
@@ -72,6 +80,7 @@ pub struct Status {
     read: Family<DocumentLabels, Counter>,
     skipped: Family<DocumentLabels, Counter>,
     mode: Family<ModeLabel, Gauge>,
+    missing_indexes: Family<IndexLabels, Gauge>,
     progress: OptionalGauge,
     unverified: OptionalGauge,
     last_duration: Family<GroupLabel, OptionalGauge>,
@@ -93,6 +102,7 @@ impl Status {
             read: Family::default(),
             skipped: Family::default(),
             mode: Family::default(),
+            missing_indexes: Family::default(),
             progress: OptionalGauge::default(),
             unverified: OptionalGauge::default(),
             last_duration: Family::default(),
@@ -123,6 +133,9 @@ impl Status {
         let help = "How changes are found: once reads everything a single time, polling reads what is new and recent at \
                     each refresh, and the rest in rotation";
         own.register("sync_mode", help, self.mode.clone());
+        let help = "Whether an optional index is missing by which polling finds late changes at once (no sample while that \
+                    is not known)";
+        own.register("missing_indexes", help, self.missing_indexes.clone());
         let help = "How much of the first fold is done";
         own.register("first_fold_progress_ratio", help, self.progress.clone());
         let help = "How long ago the part of history that was verified least recently was verified";
@@ -187,6 +200,16 @@ impl Status {
 
     pub(super) fn set_mode(&self, mode: &'static str) {
         self.mode.get_or_create(&ModeLabel { mode }).set(1);
+    }
+
+    /// Says which optional indexes are missing. That this cannot be asked is no reason to fail: figures do not need them.
+    pub async fn tell_indexes<S: Source>(&self, source: &S) {
+        let Ok(Some(indexes)) = source.indexes().await else { return };
+        for (collection, field) in OPTIONAL {
+            let labels = IndexLabels { collection: collection.name(), key: indexes::key(field) };
+            let is_missing = !indexes.find_by(*collection, field);
+            self.missing_indexes.get_or_create(&labels).set(i64::from(is_missing));
+        }
     }
 
     /// Of the first fold: between 0 and 1.

@@ -31,6 +31,7 @@ mod vmagent;
 // The tests.
 mod behind_proxy;
 mod docs;
+mod gauges;
 mod golden;
 mod harness;
 mod mistakes;
