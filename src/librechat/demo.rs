@@ -13,6 +13,7 @@ use std::time::SystemTime;
 
 use self::world::World;
 use super::collector::moment;
+use super::indexes::Indexes;
 use super::record::fields::Oddities;
 use super::record::{Collection, Moment, Record};
 use super::source::{Contents, Identity, Position, Range, Seen, Source, SourceError};
@@ -70,6 +71,10 @@ impl Source for Demo {
         let world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.records(collection, |record| visit(record, &oddities));
         Ok(())
+    }
+
+    async fn indexes(&self) -> Result<Option<Indexes>, SourceError> {
+        Ok(Some(Indexes::all()))
     }
 
     async fn count(&self, collection: Collection) -> Result<Option<u64>, SourceError> {

@@ -77,6 +77,11 @@ impl Sync {
         self.following.arrived().await;
     }
 
+    /// Whether the source tells of changes.
+    pub const fn is_told(&self) -> bool {
+        self.following.since().is_some()
+    }
+
     /// What happened since the exporter started.
     pub fn events(&self) -> Samples {
         self.events.export()

@@ -39,6 +39,7 @@ mod behind_basic;
 mod behind_proxy;
 mod dashboards;
 mod docs;
+mod gauges;
 mod golden;
 mod harness;
 mod librechat_unbroken;

@@ -195,6 +195,7 @@ fn users(now: Moment, dice: &mut Dice) -> Vec<User<'static>> {
                 role: Some(if number == 0 { "ADMIN" } else { "USER" }.into()),
                 email_verified: dice.random_bool(0.9),
                 created: Some(now.before(i64::from(number * 9) * DAY)),
+                source_id: None,
             }
         })
         .collect()
