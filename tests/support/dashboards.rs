@@ -7,31 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// The families that the dashboards show already and the exporter does not serve yet.
-pub(crate) const NOT_YET_SERVED: &[&str] = &[
-    "librechat_active_users_by_group",
-    "librechat_active_users_by_group_1d",
-    "librechat_active_users_by_group_30d",
-    "librechat_answer_errors_total",
-    "librechat_answer_seconds",
-    "librechat_answer_tokens",
-    "librechat_balance_credits",
-    "librechat_conversations_started_total",
-    "librechat_cost_usd_by_group",
-    "librechat_cost_usd_total",
-    "librechat_exporter_missing_indexes",
-    "librechat_feedback_given_total",
-    "librechat_logins_total",
-    "librechat_messages_created_total",
-    "librechat_oldest_queued_turn_seconds",
-    "librechat_prompt_cache_hit_ratio",
-    "librechat_queued_turns",
-    "librechat_schedule_runs",
-    "librechat_tokens_total",
-    "librechat_tool_invocation_seconds",
-    "librechat_tool_invocations_total",
-    "librechat_users_registered_total",
-    "librechat_users_without_balance",
-];
+pub(crate) const NOT_YET_SERVED: &[&str] = &[];
 
 /// One file.
 pub(crate) struct Dashboard {
