@@ -3,10 +3,8 @@
 //! Invariants: texts are kept once each and rows hold their numbers; rows from before the horizon are not kept, and the
 //! horizon is never later than 30 days before the instant of an export. Bounded by what happens in 30 days.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-
 use super::fold::cost::{priced_model, usd};
+use super::numbered::{Number, Numbered};
 use super::record::id::Id;
 use super::record::{Answerer, Message, Moment, Rating, Record, Transaction};
 
@@ -14,49 +12,6 @@ pub const MINUTE: i64 = 60_000;
 pub const DAY: i64 = 24 * 60 * MINUTE;
 /// The longest window that a figure has.
 pub const LONGEST: i64 = 30 * DAY;
-
-/// A text or an id that rows refer to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Number(u32);
-
-/// Numbers for values: the same value has the same number.
-#[derive(Clone, Debug)]
-pub struct Numbered<T> {
-    numbers: HashMap<T, Number>,
-    values: Vec<T>,
-}
-
-impl<T> Default for Numbered<T> {
-    fn default() -> Self {
-        Self { numbers: HashMap::new(), values: Vec::new() }
-    }
-}
-
-impl<T: Clone + Eq + Hash> Numbered<T> {
-    /// `None` only when there are more than 2^32 values.
-    fn number<Q: Hash + Eq + ?Sized>(&mut self, value: &Q, make: impl FnOnce(&Q) -> T) -> Option<Number>
-    where
-        T: std::borrow::Borrow<Q>,
-    {
-        if let Some(known) = self.numbers.get(value) {
-            return Some(*known);
-        }
-        let number = Number(u32::try_from(self.values.len()).ok()?);
-        let value = make(value);
-        self.values.push(value.clone());
-        self.numbers.insert(value, number);
-        Some(number)
-    }
-
-    fn value(&self, number: Number) -> Option<&T> {
-        self.values.get(usize::try_from(number.0).ok()?)
-    }
-
-    /// The numbers here of the values that `other` has, in its order.
-    fn take_in(&mut self, other: &Self) -> Vec<Option<Number>> {
-        other.values.iter().map(|value| self.number(value, T::clone)).collect()
-    }
-}
 
 /// A message of the recent past.
 #[derive(Clone, Copy, Debug)]
@@ -141,11 +96,11 @@ impl Recent {
     }
 
     fn message(&mut self, message: &Message<'_>, at: Moment) {
-        let user = message.user.as_ref().and_then(|user| self.users.number(user, Id::clone));
+        let user = message.user.as_ref().and_then(|user| self.users.number(user));
         let model = message.model.as_deref().filter(|model| !model.is_empty());
-        let model = model.and_then(|model| self.names.number(model, |model| model.into()));
+        let model = model.and_then(|model| self.names.number(model));
         for invocation in &message.invocations {
-            if let Some(tool) = self.names.number(&*invocation.tool, |tool| tool.into()) {
+            if let Some(tool) = self.names.number(&*invocation.tool) {
                 self.calls.push(Call { at, user, tool });
             }
         }
@@ -167,7 +122,7 @@ impl Recent {
         };
         let [raw, input, write, read] = [row.raw_amount, row.input_tokens, row.write_tokens, row.read_tokens]
             .map(|tokens| tokens.unwrap_or_default().abs());
-        if let Some(model) = self.names.number(model, |model| model.into()) {
+        if let Some(model) = self.names.number(model) {
             let tokens = whole(raw.max(input + write + read));
             self.prompts.push(Prompt { at, model, tokens, cached: whole(read) });
         }
@@ -177,28 +132,22 @@ impl Recent {
     pub fn merge(&mut self, other: &Self) {
         let users = self.users.take_in(&other.users);
         let names = self.names.take_in(&other.names);
-        let renumber = |numbers: &[Option<Number>], number: Option<Number>| {
-            let index = usize::try_from(number?.0).ok()?;
-            numbers.get(index).copied().flatten()
-        };
         let horizon = self.horizon;
         let turns = other.turns.iter().filter(|turn| turn.at >= horizon);
         self.turns.extend(turns.map(|turn| Turn {
-            user: renumber(&users, turn.user),
-            model: renumber(&names, turn.model),
+            user: turn.user.and_then(|user| users.number(user)),
+            model: turn.model.and_then(|model| names.number(model)),
             ..*turn
         }));
         let calls = other.calls.iter().filter(|call| call.at >= horizon).filter_map(|call| {
-            let tool = renumber(&names, Some(call.tool))?;
-            Some(Call { at: call.at, user: renumber(&users, call.user), tool })
+            let user = call.user.and_then(|user| users.number(user));
+            Some(Call { at: call.at, user, tool: names.number(call.tool)? })
         });
         self.calls.extend(calls);
         self.spendings.extend(other.spendings.iter().filter(|spending| spending.at >= horizon));
         let prompts = other.prompts.iter().filter(|prompt| prompt.at >= horizon);
         self.prompts.extend(
-            prompts.filter_map(|prompt| {
-                Some(Prompt { model: renumber(&names, Some(prompt.model))?, ..*prompt })
-            }),
+            prompts.filter_map(|prompt| Some(Prompt { model: names.number(prompt.model)?, ..*prompt })),
         );
     }
 
@@ -209,11 +158,23 @@ impl Recent {
         self.calls.retain(|call| call.at >= horizon);
         self.spendings.retain(|spending| spending.at >= horizon);
         self.prompts.retain(|prompt| prompt.at >= horizon);
+        // What is empty need not keep its room: most of history is.
+        if self.turns.is_empty() && self.spendings.is_empty() && self.prompts.is_empty() {
+            *self = Self::since(self.horizon);
+        }
     }
 
     /// Messages since `from`.
     pub fn turns(&self, from: Moment) -> impl Iterator<Item = &Turn> {
         self.turns.iter().filter(move |turn| turn.at >= from)
+    }
+
+    /// Users with a message since `from`, each once.
+    pub fn active(&self, from: Moment) -> impl Iterator<Item = Number> {
+        let mut is_seen = vec![false; self.users.values().len()];
+        self.turns(from).filter_map(|turn| turn.user).filter(move |user| {
+            is_seen.get_mut(user.index()).is_some_and(|is_seen| !std::mem::replace(is_seen, true))
+        })
     }
 
     /// Calls of tools since `from`.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::numbered::{Number, Numbered};
 use super::recent::{DAY, LONGEST, Recent};
 use super::record::id::{Id, Key};
 use super::record::{Group, Moment, Record};
@@ -37,7 +38,9 @@ pub enum UserLabel {
 pub struct Directory {
     users: HashMap<Id, Person>,
     agents: HashMap<Box<str>, Option<Box<str>>>,
-    conversations: HashMap<Key, Box<str>>,
+    /// By the number of an agent's id.
+    conversations: HashMap<Key, Number>,
+    agent_ids: Numbered<Box<str>>,
     groups: BTreeSet<Arc<str>>,
     /// The groups of each member, by whichever id they have the member.
     members: HashMap<Id, Vec<Arc<str>>>,
@@ -77,7 +80,7 @@ impl Directory {
             Record::Group(group) => self.group(group),
             Record::Conversation(conversation) => {
                 if let (Some(id), Some(agent)) = (conversation.id, conversation.agent.as_deref()) {
-                    self.conversations.insert(id, agent.into());
+                    self.conversations.extend(self.agent_ids.number(agent).map(|agent| (id, agent)));
                 }
             }
             _ => {}
@@ -105,7 +108,10 @@ impl Directory {
     pub fn merge(&mut self, other: &Self) {
         self.users.extend(other.users.iter().map(|(id, person)| (id.clone(), person.clone())));
         self.agents.extend(other.agents.iter().map(|(id, name)| (id.clone(), name.clone())));
-        self.conversations.extend(other.conversations.iter().map(|(id, agent)| (*id, agent.clone())));
+        let agents = self.agent_ids.take_in(&other.agent_ids);
+        let conversations = other.conversations.iter();
+        self.conversations
+            .extend(conversations.filter_map(|(id, agent)| Some((*id, agents.number(*agent)?))));
         self.groups.extend(other.groups.iter().cloned());
         for (member, labels) in &other.members {
             labels.iter().for_each(|label| self.member(member, label));
@@ -189,8 +195,13 @@ impl<'a> Scope<'a> {
     }
 
     /// The agent that a conversation is with.
-    pub fn conversation_agent(&self, conversation: Key) -> Option<&'a str> {
-        self.directory.conversations.get(&conversation).map(|agent| &**agent)
+    pub fn conversation_agent(&self, conversation: Key) -> Option<Number> {
+        self.directory.conversations.get(&conversation).copied()
+    }
+
+    /// The id of an agent that a conversation is with.
+    pub fn conversation_agent_id(&self, agent: Number) -> &'a str {
+        self.directory.agent_ids.value(agent).map_or("", |id| id)
     }
 }
 

@@ -1,11 +1,12 @@
 //! How much the registered users use it, and how often.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 
 use super::{Fold, count, percent};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
-use crate::librechat::recent::{DAY, Number};
+use crate::librechat::numbered::Number;
+use crate::librechat::recent::DAY;
 use crate::librechat::record::Record;
 use crate::librechat::scope::{Scope, Window};
 
@@ -55,16 +56,20 @@ pub struct Activity {
 #[derive(Debug, Default)]
 struct Use {
     messages: usize,
-    days: BTreeSet<i64>,
+    /// Each once: no more than a window has, but for dates in the future.
+    days: Vec<i64>,
 }
 
-fn uses(scope: &Scope<'_>, window: Window) -> BTreeMap<Number, Use> {
-    let mut uses: BTreeMap<Number, Use> = BTreeMap::new();
+fn uses(scope: &Scope<'_>, window: Window) -> HashMap<Number, Use> {
+    let mut uses: HashMap<Number, Use> = HashMap::new();
     for turn in scope.recent.turns(scope.start(window)) {
         if let Some(user) = turn.user {
             let by_user = uses.entry(user).or_default();
             by_user.messages += 1;
-            by_user.days.insert(turn.at.0.div_euclid(DAY));
+            let day = turn.at.0.div_euclid(DAY);
+            if !by_user.days.contains(&day) {
+                by_user.days.push(day);
+            }
         }
     }
     uses
@@ -92,7 +97,7 @@ impl Fold for Activity {
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         let share = |users: usize| percent(count(users), count(self.registered));
         let [day, week, month] = [Window::Day, Window::Week, Window::Month].map(|window| uses(scope, window));
-        let on = |uses: &BTreeMap<Number, Use>, days| {
+        let on = |uses: &HashMap<Number, Use>, days| {
             uses.values().filter(|by_user| by_user.days.len() >= days).count()
         };
         samples.push(&DAILY, [], share(day.len()));

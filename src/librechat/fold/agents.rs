@@ -3,15 +3,16 @@
 //! Agents are kept by id; their labels are found when exporting. Two agents of one name are one label: counts add up,
 //! means are pooled, distinct users are united, the latest use is taken.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
-use super::{Fold, Mean, count};
+use super::{Fold, count};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
-use crate::librechat::recent::Number;
+use crate::librechat::numbered::{Number, Numbered};
 use crate::librechat::record::id::{Id, Key};
-use crate::librechat::record::{Answerer, Message, Moment, Record};
+use crate::librechat::record::{Answerer, Moment, Record};
 use crate::librechat::scope::{Scope, Window};
+use crate::librechat::table::Table;
 
 static USAGE: Family<1> =
     Family::gauge("librechat_agent_usage_count", ["agent"], "Number of messages by agent");
@@ -56,32 +57,58 @@ static BY_USER: Family<2> = Family::gauge(
 
 #[derive(Clone, Debug, Default)]
 pub struct Agents {
-    usage: BTreeMap<String, Usage>,
+    ids: Numbered<Box<str>>,
+    /// Messages by agent and user.
+    messages: Table<(Number, Option<Id>), u32>,
+    /// Conversations that used an agent.
+    conversations: Table<(Number, Option<Key>), ()>,
+    last: BTreeMap<Number, Moment>,
     authors: BTreeMap<Option<Id>, usize>,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Usage {
-    by_user: HashMap<Option<Id>, usize>,
-    by_conversation: HashMap<Option<Key>, usize>,
+/// What there is to tell of the agents of one name.
+#[derive(Debug, Default)]
+struct Usage<'a> {
+    messages: f64,
+    by_domain: BTreeMap<&'a str, f64>,
+    users: Vec<&'a Id>,
+    conversations: f64,
     last: Option<Moment>,
 }
 
-impl Usage {
-    fn absorb(&mut self, message: &Message<'_>) {
-        *self.by_user.entry(message.user.clone()).or_default() += 1;
-        *self.by_conversation.entry(message.conversation).or_default() += 1;
-        self.last = self.last.max(message.created);
+impl Agents {
+    fn used(&mut self, agent: Number, at: Option<Moment>) {
+        if let Some(at) = at {
+            self.last.entry(agent).and_modify(|last| *last = at.max(*last)).or_insert(at);
+        }
     }
 
-    fn merge(&mut self, other: &Self) {
-        for (user, count) in &other.by_user {
-            *self.by_user.entry(user.clone()).or_default() += count;
+    /// By label, of the agents that still exist; adds the samples by user.
+    fn usage<'a>(&'a self, scope: &Scope<'a>, samples: &mut Samples) -> BTreeMap<&'a str, Usage<'a>> {
+        let labels: Vec<_> = self.ids.values().map(|id| scope.existing_agent(id)).collect();
+        let label = |agent: &Number| labels.get(agent.index()).copied().flatten();
+        let mut by_label: BTreeMap<&str, Usage<'_>> = BTreeMap::new();
+        for ((agent, user), number) in self.messages.iter() {
+            let Some(label) = label(agent) else { continue };
+            let usage = by_label.entry(label).or_default();
+            usage.messages += f64::from(*number);
+            *usage.by_domain.entry(scope.domain(user.as_ref())).or_default() += f64::from(*number);
+            usage.users.extend(user);
+            if let Some(user) = scope.user_label(user.as_ref()) {
+                samples.push(&BY_USER, [label, &user], f64::from(*number));
+            }
         }
-        for (conversation, count) in &other.by_conversation {
-            *self.by_conversation.entry(*conversation).or_default() += count;
+        for ((agent, _), ()) in self.conversations.iter() {
+            if let Some(usage) = label(agent).and_then(|label| by_label.get_mut(label)) {
+                usage.conversations += 1.0;
+            }
         }
-        self.last = self.last.max(other.last);
+        for (agent, last) in &self.last {
+            if let Some(usage) = label(agent).and_then(|label| by_label.get_mut(label)) {
+                usage.last = usage.last.max(Some(*last));
+            }
+        }
+        by_label
     }
 }
 
@@ -102,18 +129,31 @@ impl Fold for Agents {
             Record::Agent(agent) => *self.authors.entry(agent.author.clone()).or_default() += 1,
             Record::Message(message) => {
                 let Some(Answerer::Agent(id)) = message.answerer() else { return };
-                match self.usage.get_mut(id) {
-                    Some(usage) => usage.absorb(message),
-                    None => self.usage.entry(id.to_owned()).or_default().absorb(message),
-                }
+                let Some(agent) = self.ids.number(id) else { return };
+                *self.messages.entry((agent, message.user.clone())) += 1;
+                self.conversations.entry((agent, message.conversation));
+                self.used(agent, message.created);
             }
             _ => {}
         }
     }
 
     fn merge(&mut self, other: &Self) {
-        for (id, usage) in &other.usage {
-            self.usage.entry(id.clone()).or_default().merge(usage);
+        let agents = self.ids.take_in(&other.ids);
+        for ((agent, user), number) in other.messages.iter() {
+            if let Some(agent) = agents.number(*agent) {
+                *self.messages.entry((agent, user.clone())) += number;
+            }
+        }
+        for ((agent, conversation), ()) in other.conversations.iter() {
+            if let Some(agent) = agents.number(*agent) {
+                self.conversations.entry((agent, *conversation));
+            }
+        }
+        for (agent, last) in &other.last {
+            if let Some(agent) = agents.number(*agent) {
+                self.used(agent, Some(*last));
+            }
         }
         for (author, count) in &other.authors {
             *self.authors.entry(author.clone()).or_default() += count;
@@ -121,14 +161,18 @@ impl Fold for Agents {
     }
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
-        let mut by_label: BTreeMap<&str, Vec<&Usage>> = BTreeMap::new();
-        for (id, usage) in &self.usage {
-            if let Some(label) = scope.existing_agent(id) {
-                by_label.entry(label).or_default().push(usage);
+        for (label, mut usage) in self.usage(scope, samples) {
+            samples.push(&USAGE, [label], usage.messages);
+            for (domain, number) in &usage.by_domain {
+                samples.push(&BY_DOMAIN, [label, domain], *number);
             }
-        }
-        for (label, usages) in by_label {
-            export(label, &usages, scope, samples);
+            usage.users.sort_unstable();
+            usage.users.dedup();
+            samples.push(&UNIQUE_USERS, [label], count(usage.users.len()));
+            samples.push_mean(&MESSAGES_PER_USE, [label], usage.messages, usage.conversations);
+            if let Some(last) = usage.last {
+                samples.push(&LAST_USED, [label], scope.at.seconds_since(last));
+            }
         }
         for (author, number) in &self.authors {
             samples.push(&CREATED, [scope.domain(author.as_ref())], count(*number));
@@ -150,32 +194,11 @@ fn export_recent(scope: &Scope<'_>, samples: &mut Samples) {
     }
 }
 
-fn export(label: &str, usages: &[&Usage], scope: &Scope<'_>, samples: &mut Samples) {
-    let mut per_use = Mean::default();
-    let mut users = HashSet::new();
-    for usage in usages {
-        for (user, number) in &usage.by_user {
-            samples.push(&USAGE, [label], count(*number));
-            samples.push(&BY_DOMAIN, [label, scope.domain(user.as_ref())], count(*number));
-            if let Some(user) = scope.user_label(user.as_ref()) {
-                samples.push(&BY_USER, [label, &user], count(*number));
-            }
-            users.extend(user);
-        }
-        usage.by_conversation.values().for_each(|number| per_use.add(count(*number)));
-    }
-    samples.push(&UNIQUE_USERS, [label], count(users.len()));
-    samples.push_mean(&MESSAGES_PER_USE, [label], per_use.sum, per_use.count);
-    if let Some(last) = usages.iter().filter_map(|usage| usage.last).max() {
-        samples.push(&LAST_USED, [label], scope.at.seconds_since(last));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::librechat::fold::testing::lines_with;
-    use crate::librechat::record::{Agent, User};
+    use crate::librechat::record::{Agent, Message, User};
     use crate::librechat::scope::{Options, UserLabel};
 
     fn message(model: &'static str, user: &str, conversation: &'static str, at: i64) -> Record<'static> {

@@ -1,14 +1,13 @@
 //! How many conversations begin, how long they are and how long they last. Lengths are told by messages, never by a
 //! conversation's own list of them, which is not reliable.
 
-use std::collections::HashMap;
-
 use super::{Fold, Mean, count, percentile};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::record::id::Key;
 use crate::librechat::record::{Moment, Record};
 use crate::librechat::scope::{Scope, Window};
+use crate::librechat::table::Table;
 
 static DURATION: Family<0> = Family::gauge(
     "librechat_conversation_duration_seconds_avg",
@@ -44,33 +43,30 @@ static NEW_MONTH: Family<0> =
 
 #[derive(Clone, Debug, Default)]
 pub struct Conversations {
-    by_id: HashMap<Key, Told>,
+    by_id: Table<Key, Told>,
     begun: Vec<Moment>,
 }
 
 /// What the messages of a conversation tell of it.
 #[derive(Clone, Copy, Debug)]
 struct Told {
+    /// After `last` while no message has a time.
+    first: Moment,
+    last: Moment,
     messages: u32,
-    /// `None` while no message has a time.
-    span: Option<(Moment, Moment)>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self { first: Moment(i64::MAX), last: Moment(i64::MIN), messages: 0 }
+    }
 }
 
 impl Told {
     fn merge(&mut self, other: Self) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
         self.messages = self.messages.saturating_add(other.messages);
-        self.span = match (self.span, other.span) {
-            (Some((first, last)), Some((other_first, other_last))) => {
-                Some((first.min(other_first), last.max(other_last)))
-            }
-            (span, other) => span.or(other),
-        };
-    }
-}
-
-impl Conversations {
-    fn tell(&mut self, id: Key, told: Told) {
-        self.by_id.entry(id).and_modify(|known| known.merge(told)).or_insert(told);
     }
 }
 
@@ -90,7 +86,9 @@ impl Fold for Conversations {
         match record {
             Record::Message(message) => {
                 if let Some(id) = message.conversation {
-                    self.tell(id, Told { messages: 1, span: message.created.map(|at| (at, at)) });
+                    let none = Told { messages: 1, ..Told::default() };
+                    let told = message.created.map_or(none, |at| Told { first: at, last: at, ..none });
+                    self.by_id.entry(id).merge(told);
                 }
             }
             Record::Conversation(conversation) => self.begun.extend(conversation.created),
@@ -99,17 +97,17 @@ impl Fold for Conversations {
     }
 
     fn merge(&mut self, other: &Self) {
-        other.by_id.iter().for_each(|(id, told)| self.tell(*id, *told));
+        other.by_id.iter().for_each(|(id, told)| self.by_id.entry(*id).merge(*told));
         self.begun.extend(&other.begun);
     }
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         let mut duration = Mean::default();
         let mut lengths = Vec::with_capacity(self.by_id.len());
-        for told in self.by_id.values() {
+        for (_, told) in self.by_id.iter() {
             lengths.push(f64::from(told.messages));
-            if let Some((first, last)) = told.span {
-                duration.add(last.seconds_since(first));
+            if told.first <= told.last {
+                duration.add(told.last.seconds_since(told.first));
             }
         }
         lengths.sort_unstable_by(f64::total_cmp);

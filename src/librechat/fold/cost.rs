@@ -12,6 +12,7 @@ use crate::exposition::samples::Samples;
 use crate::librechat::record::id::{Id, Key};
 use crate::librechat::record::{Record, Transaction};
 use crate::librechat::scope::{Scope, UNKNOWN, Window};
+use crate::librechat::table::Table;
 
 static SUM: Family<1> =
     Family::gauge("librechat_transaction_cost_sum", ["tokenType"], "Cost in USD by token type");
@@ -72,8 +73,8 @@ pub fn usd(row: &Transaction<'_>) -> Option<f64> {
 pub struct Cost {
     by_type: BTreeMap<String, Mean>,
     by_model: BTreeMap<String, f64>,
-    by_user: BTreeMap<Option<Id>, f64>,
-    by_conversation: BTreeMap<Key, f64>,
+    by_user: Table<Option<Id>, f64>,
+    by_conversation: Table<Key, f64>,
     users: f64,
     conversations: f64,
 }
@@ -104,9 +105,9 @@ impl Fold for Cost {
                 let token_type = row.token_type.as_deref().unwrap_or(UNKNOWN);
                 self.by_type.entry(token_type.to_owned()).or_default().add(usd);
                 *self.by_model.entry(model.to_owned()).or_default() += usd;
-                *self.by_user.entry(row.user.clone()).or_default() += usd;
+                *self.by_user.entry(row.user.clone()) += usd;
                 if let Some(conversation) = row.conversation {
-                    *self.by_conversation.entry(conversation).or_default() += usd;
+                    *self.by_conversation.entry(conversation) += usd;
                 }
             }
             _ => {}
@@ -118,11 +119,11 @@ impl Fold for Cost {
             self.by_type.entry(token_type.clone()).or_default().merge(*mean);
         }
         merge(&mut self.by_model, &other.by_model);
-        for (user, usd) in &other.by_user {
-            *self.by_user.entry(user.clone()).or_default() += usd;
+        for (user, usd) in other.by_user.iter() {
+            *self.by_user.entry(user.clone()) += usd;
         }
-        for (conversation, usd) in &other.by_conversation {
-            *self.by_conversation.entry(*conversation).or_default() += usd;
+        for (conversation, usd) in other.by_conversation.iter() {
+            *self.by_conversation.entry(*conversation) += usd;
         }
         self.users += other.users;
         self.conversations += other.conversations;
@@ -146,8 +147,9 @@ impl Fold for Cost {
         self.by_model.iter().for_each(|(model, usd)| samples.push(&PER_MODEL, [model], *usd));
         // Also of groups that cost nothing: they are known.
         scope.groups().for_each(|group| samples.push(&BY_GROUP, [group], 0.0));
-        for (user, usd) in &self.by_user {
-            samples.push(&BY_DOMAIN, [scope.domain(user.as_ref())], *usd);
+        let mut domains: BTreeMap<&str, f64> = BTreeMap::new();
+        for (user, usd) in self.by_user.iter() {
+            *domains.entry(scope.domain(user.as_ref())).or_default() += usd;
             for group in scope.groups_of(user.as_ref()) {
                 samples.push(&BY_GROUP, [group], *usd);
             }
@@ -155,10 +157,15 @@ impl Fold for Cost {
                 samples.push(&BY_USER, [&user], *usd);
             }
         }
-        for (conversation, usd) in &self.by_conversation {
+        domains.iter().for_each(|(domain, usd)| samples.push(&BY_DOMAIN, [domain], *usd));
+        let mut agents: BTreeMap<_, f64> = BTreeMap::new();
+        for (conversation, usd) in self.by_conversation.iter() {
             if let Some(agent) = scope.conversation_agent(*conversation) {
-                samples.push(&BY_AGENT, [scope.agent(agent)], *usd);
+                *agents.entry(agent).or_default() += usd;
             }
+        }
+        for (agent, usd) in agents {
+            samples.push(&BY_AGENT, [scope.agent(scope.conversation_agent_id(agent))], usd);
         }
     }
 }

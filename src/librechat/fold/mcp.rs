@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Fold, count, percent};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
+use crate::librechat::numbered::Number;
 use crate::librechat::record::Record;
 use crate::librechat::scope::{Scope, Window};
 
@@ -62,25 +63,26 @@ impl Fold for Mcp {
     fn merge(&mut self, _other: &Self) {}
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
-        let (mut all, mut mcp) = (0, 0);
-        let mut users: BTreeMap<&str, BTreeSet<_>> = BTreeMap::new();
+        let mut all = 0;
+        let mut calls: BTreeMap<Number, BTreeMap<Option<Number>, usize>> = BTreeMap::new();
         for call in scope.recent.calls(scope.start(Window::Month)) {
             all += 1;
-            let tool = scope.recent.name(call.tool);
-            if !tool.contains(DELIMITER) {
-                continue;
-            }
-            mcp += 1;
-            users.entry(tool).or_default().extend(call.user);
-            samples.push(&BY_TOOL, [tool], 1.0);
-            samples.push(&BY_DOMAIN, [tool, scope.domain(scope.recent.user(call.user))], 1.0);
+            *calls.entry(call.tool).or_default().entry(call.user).or_default() += 1;
         }
+        calls.retain(|tool, _| scope.recent.name(*tool).contains(DELIMITER));
+        let mcp: usize = calls.values().flat_map(BTreeMap::values).sum();
         samples.push(&CALLS, [], count(mcp));
         samples.push(&UTILIZATION, [], percent(count(mcp), count(all)));
-        let distinct: BTreeSet<_> = users.values().flatten().collect();
+        let distinct: BTreeSet<_> = calls.values().flat_map(BTreeMap::keys).flatten().collect();
         samples.push(&USERS, [], count(distinct.len()));
-        for (tool, users) in &users {
-            samples.push(&USERS_BY_TOOL, [tool], count(users.len()));
+        for (tool, users) in &calls {
+            let tool = scope.recent.name(*tool);
+            samples.push(&BY_TOOL, [tool], count(users.values().sum()));
+            samples.push(&USERS_BY_TOOL, [tool], count(users.keys().flatten().count()));
+            for (user, number) in users {
+                let domain = scope.domain(scope.recent.user(*user));
+                samples.push(&BY_DOMAIN, [tool, domain], count(*number));
+            }
         }
     }
 }

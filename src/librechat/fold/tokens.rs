@@ -1,14 +1,16 @@
 //! Tokens of the usage ledger, over all time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::{Fold, Mean, count};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::fold::cost::priced_model;
+use crate::librechat::numbered::{Number, Numbered};
 use crate::librechat::record::Record;
 use crate::librechat::record::id::{Id, Key};
 use crate::librechat::scope::{Scope, UNKNOWN};
+use crate::librechat::table::Table;
 
 static SUM: Family<0> =
     Family::gauge("librechat_transaction_token_sum", [], "Sum of the absolute rawAmount of all transactions");
@@ -38,15 +40,19 @@ static BY_MODEL_AND_USER: Family<3> = Family::gauge(
 #[derive(Clone, Debug, Default)]
 pub struct Tokens {
     all: Mean,
-    models: BTreeMap<String, BTreeMap<String, Spent>>,
+    /// Models and token types.
+    names: Numbered<Box<str>>,
+    users: Numbered<Id>,
+    by_user: Table<(Kind, Option<Number>), f64>,
+    /// What was spent in which conversation.
+    conversations: Table<(Kind, Key), ()>,
 }
 
-/// What was spent of one model and token type.
-#[derive(Clone, Debug, Default)]
-struct Spent {
-    tokens: f64,
-    by_user: BTreeMap<Option<Id>, f64>,
-    conversations: HashSet<Key>,
+/// A model and a token type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    model: Number,
+    token_type: Number,
 }
 
 impl Fold for Tokens {
@@ -65,24 +71,33 @@ impl Fold for Tokens {
         self.all.add(amount);
         let Some(model) = priced_model(row) else { return };
         let token_type = row.token_type.as_deref().unwrap_or(UNKNOWN);
-        let spent =
-            self.models.entry(model.to_owned()).or_default().entry(token_type.to_owned()).or_default();
-        spent.tokens += amount;
-        *spent.by_user.entry(row.user.clone()).or_default() += amount;
-        spent.conversations.extend(row.conversation);
+        let (Some(model), Some(token_type)) = (self.names.number(model), self.names.number(token_type))
+        else {
+            return;
+        };
+        let kind = Kind { model, token_type };
+        let user = row.user.as_ref().and_then(|user| self.users.number(user));
+        *self.by_user.entry((kind, user)) += amount;
+        if let Some(conversation) = row.conversation {
+            self.conversations.entry((kind, conversation));
+        }
     }
 
     fn merge(&mut self, other: &Self) {
         self.all.merge(other.all);
-        for (model, types) in &other.models {
-            let known = self.models.entry(model.clone()).or_default();
-            for (token_type, spent) in types {
-                let known = known.entry(token_type.clone()).or_default();
-                known.tokens += spent.tokens;
-                for (user, tokens) in &spent.by_user {
-                    *known.by_user.entry(user.clone()).or_default() += tokens;
-                }
-                known.conversations.extend(&spent.conversations);
+        let (names, users) = (self.names.take_in(&other.names), self.users.take_in(&other.users));
+        let renumber = |kind: &Kind| {
+            let (model, token_type) = (names.number(kind.model)?, names.number(kind.token_type)?);
+            Some(Kind { model, token_type })
+        };
+        for ((kind, user), tokens) in other.by_user.iter() {
+            if let Some(kind) = renumber(kind) {
+                *self.by_user.entry((kind, user.and_then(|user| users.number(user)))) += tokens;
+            }
+        }
+        for ((kind, conversation), ()) in other.conversations.iter() {
+            if let Some(kind) = renumber(kind) {
+                self.conversations.entry((kind, *conversation));
             }
         }
     }
@@ -90,23 +105,57 @@ impl Fold for Tokens {
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         samples.push(&SUM, [], self.all.sum);
         samples.push_mean(&AVG, [], self.all.sum, self.all.count);
-        for (model, types) in &self.models {
-            for (token_type, spent) in types {
-                for (user, tokens) in &spent.by_user {
-                    let labels = [model.as_str(), token_type, scope.domain(user.as_ref())];
-                    samples.push(&BY_MODEL_AND_DOMAIN, labels, *tokens);
-                    if let Some(user) = scope.user_label(user.as_ref()) {
-                        samples.push(&BY_MODEL_AND_USER, [model, token_type, &user], *tokens);
-                    }
-                }
+        let name = |number| self.names.value(number).map_or("", |name| &**name);
+        let mut models: BTreeMap<&str, BTreeMap<&str, Spent<'_>>> = BTreeMap::new();
+        for (Kind { model, token_type }, spent) in self.spent(scope, samples) {
+            for (domain, tokens) in &spent.by_domain {
+                samples.push(&BY_MODEL_AND_DOMAIN, [name(model), name(token_type), domain], *tokens);
             }
-            let tokens: f64 = types.values().map(|spent| spent.tokens).sum();
-            let conversations =
-                types.values().map(|spent| spent.conversations.len()).max().unwrap_or_default();
+            models.entry(name(model)).or_default().insert(name(token_type), spent);
+        }
+        for (model, types) in models {
+            let tokens: f64 = types.values().map(Spent::tokens).sum();
+            let conversations = types.values().map(|spent| spent.conversations).max().unwrap_or_default();
             samples.push_mean(&PER_MESSAGE, [model], tokens, count(conversations));
-            let of = |token_type| types.get(token_type).map_or(0.0, |spent| spent.tokens);
+            let of = |token_type| types.get(token_type).map_or(0.0, Spent::tokens);
             samples.push_mean(&RATIO, [model], of("completion"), of("prompt"));
         }
+    }
+}
+
+/// What was spent of one model and token type.
+#[derive(Debug, Default)]
+struct Spent<'a> {
+    by_domain: BTreeMap<&'a str, f64>,
+    conversations: usize,
+}
+
+impl Spent<'_> {
+    fn tokens(&self) -> f64 {
+        self.by_domain.values().sum()
+    }
+}
+
+impl Tokens {
+    /// What was spent of each kind; adds the samples by user.
+    fn spent<'a>(&self, scope: &Scope<'a>, samples: &mut Samples) -> BTreeMap<Kind, Spent<'a>> {
+        // There are far more rows than users, and than users' domains.
+        let domains: Vec<_> = self.users.values().map(|user| scope.domain(Some(user))).collect();
+        let mut by_kind: BTreeMap<Kind, Spent<'_>> = BTreeMap::new();
+        for ((kind, number), tokens) in self.by_user.iter() {
+            let domain = number.and_then(|user| domains.get(user.index())).copied().unwrap_or(UNKNOWN);
+            *by_kind.entry(*kind).or_default().by_domain.entry(domain).or_default() += tokens;
+            let user = number.and_then(|user| self.users.value(user));
+            if let Some(user) = scope.user_label(user) {
+                let [model, token_type] =
+                    [kind.model, kind.token_type].map(|name| self.names.value(name).map_or("", |name| name));
+                samples.push(&BY_MODEL_AND_USER, [model, token_type, &user], *tokens);
+            }
+        }
+        for ((kind, _), ()) in self.conversations.iter() {
+            by_kind.entry(*kind).or_default().conversations += 1;
+        }
+        by_kind
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Fold, count, percent};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
-use crate::librechat::recent::{DAY, MINUTE, Number};
+use crate::librechat::recent::{DAY, MINUTE};
 use crate::librechat::record::Record;
 use crate::librechat::scope::{Scope, Window};
 
@@ -63,16 +63,16 @@ impl Fold for Traffic {
         {
             samples.push(family, [], count(scope.recent.turns(scope.start(window)).count()));
         }
-        (0..24).for_each(|hour: i64| samples.push(&BY_HOUR, [&hour.to_string()], 0.0));
-        (1..=7).for_each(|day: i64| samples.push(&BY_WEEKDAY, [&day.to_string()], 0.0));
+        let mut by_hour: BTreeMap<i64, f64> = (0..24).map(|hour| (hour, 0.0)).collect();
+        let mut by_weekday: BTreeMap<i64, f64> = (1..=7).map(|day| (day, 0.0)).collect();
         let (mut all, mut errors) = (0.0, 0.0);
-        let mut by_model: BTreeMap<Number, (f64, f64)> = BTreeMap::new();
+        let mut by_model: BTreeMap<_, (f64, f64)> = BTreeMap::new();
         for turn in scope.recent.turns(scope.start(Window::Month)) {
             let hour = turn.at.0.rem_euclid(DAY) / HOUR;
             // 1970 began on a Thursday.
             let weekday = (turn.at.0.div_euclid(DAY) + 4).rem_euclid(7) + 1;
-            samples.push(&BY_HOUR, [&hour.to_string()], 1.0);
-            samples.push(&BY_WEEKDAY, [&weekday.to_string()], 1.0);
+            *by_hour.entry(hour).or_default() += 1.0;
+            *by_weekday.entry(weekday).or_default() += 1.0;
             let error = f64::from(u8::from(turn.is_error));
             all += 1.0;
             errors += error;
@@ -82,6 +82,8 @@ impl Fold for Traffic {
                 *errors += error;
             }
         }
+        by_hour.iter().for_each(|(hour, number)| samples.push(&BY_HOUR, [&hour.to_string()], *number));
+        by_weekday.iter().for_each(|(day, number)| samples.push(&BY_WEEKDAY, [&day.to_string()], *number));
         samples.push(&ERRORS, [], percent(errors, all));
         for (model, (all, errors)) in by_model {
             samples.push_mean(&ERRORS_BY_MODEL, [scope.recent.name(model)], errors * 100.0, all);

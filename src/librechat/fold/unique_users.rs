@@ -1,6 +1,6 @@
 //! How many different users were active lately. Active is whoever wrote or received a message.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Fold, count};
 use crate::exposition::family::{Description, Family};
@@ -68,8 +68,7 @@ pub struct UniqueUsers;
 
 /// Active users.
 fn users<'a>(scope: &'a Scope<'_>, from: Moment) -> impl Iterator<Item = Option<&'a Id>> {
-    let users: BTreeSet<_> = scope.recent.turns(from).filter_map(|turn| turn.user).collect();
-    users.into_iter().map(|user| scope.recent.user(Some(user)))
+    scope.recent.active(from).map(|user| scope.recent.user(Some(user)))
 }
 
 /// Active users by domain.

@@ -1,6 +1,6 @@
 //! Registered users, and users who ever wrote or received a message.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::{Fold, percent};
 use crate::exposition::family::{Description, Family};
@@ -8,6 +8,7 @@ use crate::exposition::samples::Samples;
 use crate::librechat::record::Record;
 use crate::librechat::record::id::Id;
 use crate::librechat::scope::{Scope, UNKNOWN, domain};
+use crate::librechat::table::Table;
 
 static BY_DOMAIN: Family<1> = Family::gauge(
     "librechat_user_count_by_email_domain",
@@ -36,7 +37,7 @@ pub struct Users {
     domains: BTreeMap<String, f64>,
     providers: BTreeMap<String, f64>,
     roles: BTreeMap<String, f64>,
-    seen: HashSet<Id>,
+    seen: Table<Id, ()>,
 }
 
 pub(super) fn merge(into: &mut BTreeMap<String, f64>, from: &BTreeMap<String, f64>) {
@@ -68,8 +69,8 @@ impl Fold for Users {
                 }
             }
             Record::Message(message) => {
-                if let Some(user) = message.user.as_ref().filter(|user| !self.seen.contains(user)) {
-                    self.seen.insert(user.clone());
+                if let Some(user) = &message.user {
+                    self.seen.entry(user.clone());
                 }
             }
             _ => {}
@@ -82,7 +83,9 @@ impl Fold for Users {
         merge(&mut self.domains, &other.domains);
         merge(&mut self.providers, &other.providers);
         merge(&mut self.roles, &other.roles);
-        self.seen.extend(other.seen.iter().cloned());
+        for (user, ()) in other.seen.iter() {
+            self.seen.entry(user.clone());
+        }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]

@@ -1,0 +1,68 @@
+//! Numbers for texts and ids, so that rows which refer to them take a few bytes.
+
+use std::borrow::Borrow;
+use std::hash::Hash;
+
+use indexmap::IndexSet;
+
+/// A text or an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Number(u32);
+
+impl Number {
+    /// Numbers are given from 0 on, without gaps.
+    pub fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+/// Values by their numbers: the same value has the same number.
+#[derive(Clone, Debug)]
+pub struct Numbered<T>(IndexSet<T>);
+
+impl<T> Default for Numbered<T> {
+    fn default() -> Self {
+        Self(IndexSet::new())
+    }
+}
+
+impl<T: Clone + Eq + Hash> Numbered<T> {
+    /// `None` only when there are more than 2^32 values.
+    pub fn number<Q>(&mut self, value: &Q) -> Option<Number>
+    where
+        T: Borrow<Q> + From<Q::Owned>,
+        Q: Hash + Eq + ToOwned + ?Sized,
+    {
+        let known = self.0.get_index_of(value);
+        let index = known.unwrap_or_else(|| self.0.insert_full(value.to_owned().into()).0);
+        u32::try_from(index).ok().map(Number)
+    }
+
+    pub fn value(&self, number: Number) -> Option<&T> {
+        self.0.get_index(number.index())
+    }
+
+    /// All values, in the order of their numbers.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &T> {
+        self.0.iter()
+    }
+
+    /// Takes in the values that `other` has.
+    pub fn take_in(&mut self, other: &Self) -> Renumbered {
+        let number = |value: &T| {
+            let index = self.0.get_index_of(value).unwrap_or_else(|| self.0.insert_full(value.clone()).0);
+            u32::try_from(index).ok().map(Number)
+        };
+        Renumbered(other.0.iter().map(number).collect())
+    }
+}
+
+/// The numbers that the values of another have here.
+#[derive(Debug)]
+pub struct Renumbered(Vec<Option<Number>>);
+
+impl Renumbered {
+    pub fn number(&self, theirs: Number) -> Option<Number> {
+        self.0.get(theirs.index()).copied().flatten()
+    }
+}
