@@ -17,9 +17,9 @@ use std::time::SystemTime;
 
 use self::world::World;
 use super::collector::moment;
-use super::indexes::Indexes;
+use super::indexes::{FIELD, Indexes, OPTIONAL};
 use super::record::fields::Oddities;
-use super::record::{Collection, Record};
+use super::record::{Collection, Moment, Record};
 use super::source::{Contents, Identity, Range, Seen, Source, SourceError};
 
 /// The demo's world as of whenever it is looked at.
@@ -61,8 +61,10 @@ impl Source for Demo {
         self.read_range(collection, Range::ALL, u64::MAX, |seen| visit(seen.record, seen.oddities)).await
     }
 
-    async fn indexes(&self) -> Result<Option<Indexes>, SourceError> {
-        Ok(Some(Indexes::all()))
+    async fn indexes(&self) -> Result<Indexes, SourceError> {
+        let mut indexes = Indexes::default();
+        OPTIONAL.iter().for_each(|collection| indexes.add(*collection, FIELD));
+        Ok(indexes)
     }
 
     async fn count(&self, collection: Collection) -> Result<Option<u64>, SourceError> {
@@ -72,6 +74,22 @@ impl Source for Demo {
     async fn count_range(&self, collection: Collection, range: Range) -> Result<u64, SourceError> {
         let count = self.world().documents(collection).map_or(0, |documents| documents.count(range));
         Ok(u64::try_from(count).unwrap_or(u64::MAX))
+    }
+
+    async fn read_updated(
+        &self,
+        collection: Collection,
+        since: Moment,
+        _index: &str,
+        mut visit: impl FnMut(Seen<'_>) + Send,
+    ) -> Result<(), SourceError> {
+        let is_updated = |record: &Record<'_>| matches!(record, Record::Message(message) if message.updated >= Some(since));
+        self.read_range(collection, Range::ALL, u64::MAX, |seen| {
+            if is_updated(&seen.record) {
+                visit(seen);
+            }
+        })
+        .await
     }
 
     async fn read_range(

@@ -2,34 +2,30 @@
 
 use super::record::Collection;
 
-/// Indexes from which polling gains: the collection, and the field that leads the index.
-///
-/// A message that is rated or edited late bumps its `updatedAt` and nothing else: without this index, such a change to an
-/// old message is found in rotation.
-pub const OPTIONAL: &[(Collection, &str)] = &[(Collection::Messages, "updatedAt")];
+/// The field that leads them.
+pub const FIELD: &str = "updatedAt";
 
-/// The indexes of the collections in [`OPTIONAL`], by the fields that lead them.
+/// Collections of which polling sees late changes at once when they have an index led by [`FIELD`]. Otherwise a message
+/// that is rated or edited after hours, or an old conversation that gets another agent, is found in rotation.
+pub const OPTIONAL: &[Collection] = &[Collection::Messages, Collection::Conversations];
+
+/// The optional indexes that there are: their collections and names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Indexes(Vec<(Collection, String)>);
 
 impl Indexes {
-    /// Every optional one.
-    pub fn all() -> Self {
-        Self(OPTIONAL.iter().map(|(collection, field)| (*collection, (*field).to_owned())).collect())
+    pub fn add(&mut self, collection: Collection, name: &str) {
+        self.0.push((collection, name.to_owned()));
     }
 
-    /// One that finds documents by the order of `field`.
-    pub fn add(&mut self, collection: Collection, field: &str) {
-        self.0.push((collection, field.to_owned()));
-    }
-
-    /// Whether documents of `collection` are found by the order of `field` without looking at all of them.
-    pub fn find_by(&self, collection: Collection, field: &str) -> bool {
-        self.0.iter().any(|(indexed, leading)| *indexed == collection && leading == field)
+    /// The name of the index that `collection` has.
+    pub fn of(&self, collection: Collection) -> Option<&str> {
+        let index = self.0.iter().find(|(indexed, _)| *indexed == collection);
+        index.map(|(_, name)| name.as_str())
     }
 }
 
-/// An index on one field as the metric label `key` shows it: JSON, as the Node exporter has it.
-pub fn key(field: &str) -> String {
-    format!("{{\"{field}\":1}}")
+/// The index as the metric label `key` shows it: JSON, as the Node exporter has it.
+pub fn key() -> String {
+    format!("{{\"{FIELD}\":1}}")
 }

@@ -13,6 +13,7 @@ pub mod error;
 pub mod indexes;
 pub mod login;
 pub mod projection;
+mod query;
 pub mod uri;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -20,18 +21,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::Hint;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use self::connection::Connection;
 use self::projection::projection;
+use self::query::Query;
 use self::uri::Uri;
-use super::indexes::Indexes;
+use super::indexes::{FIELD, Indexes};
 use super::record::fields::Oddities;
 use super::record::view::record;
-use super::record::{Collection, Record};
+use super::record::{Collection, Moment, Record};
 use super::source::changes::{Start, Watched};
 use super::source::{Contents, Identity, Position, Range, Seen, Source, SourceError};
 use crate::secret::Live;
@@ -164,26 +166,17 @@ impl Source for Mongo {
         collection: Collection,
         mut visit: impl FnMut(Record<'_>, &Oddities) + Send,
     ) -> Result<(), SourceError> {
-        let connection = self.connection().await?;
-        let documents = connection.database.collection::<RawDocumentBuf>(collection.name());
-        let mut session = connection.session().await;
-        let query = documents
-            .aggregate(self.pipeline(collection))
-            .batch_size(BATCH)
-            .max_time(WORK)
-            .session(&mut *session)
-            .with_type::<RawDocumentBuf>();
-        let mut cursor = self.in_time(query.into_future()).await?;
-        while self.in_time(cursor.advance(&mut session)).await? {
-            let (record, oddities) = record(collection, cursor.current());
+        let query = Query { collection, pipeline: self.pipeline(collection), hint: None };
+        let visit = |document: &RawDocument| {
+            let (record, oddities) = record(collection, document);
             visit(record, &oddities);
-        }
-        Ok(())
+        };
+        self.each(query, visit).await
     }
 
-    async fn indexes(&self) -> Result<Option<Indexes>, SourceError> {
+    async fn indexes(&self) -> Result<Indexes, SourceError> {
         let connection = self.connection().await?;
-        self.in_time(indexes::read(&connection.database)).await.map(Some)
+        self.in_time(self::indexes::read(&connection.database)).await
     }
 
     async fn count(&self, collection: Collection) -> Result<Option<u64>, SourceError> {
@@ -212,38 +205,38 @@ impl Source for Mongo {
         limit: u64,
         mut visit: impl FnMut(Seen<'_>) + Send,
     ) -> Result<(), SourceError> {
-        let connection = self.connection().await?;
-        let documents = connection.database.collection::<RawDocumentBuf>(collection.name());
-        let mut session = connection.session().await;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let pipeline = [
+        let pipeline = vec![
             doc! { "$match": self.filter(range) },
             doc! { "$sort": { "_id": 1 } },
-            doc! { "$limit": limit },
+            doc! { "$limit": i64::try_from(limit).unwrap_or(i64::MAX) },
             doc! { "$project": projection(collection) },
         ];
-        let query = documents
-            .aggregate(pipeline)
-            .hint(Hint::Keys(doc! { "_id": 1 }))
-            .batch_size(BATCH)
-            .max_time(WORK)
-            .session(&mut *session)
-            .with_type::<RawDocumentBuf>();
-        let mut cursor = self.in_time(query.into_future()).await?;
-        while self.in_time(cursor.advance(&mut session)).await? {
-            let document = cursor.current();
-            let (record, oddities) = record(collection, document);
-            let mut hasher = DefaultHasher::new();
-            document.as_bytes().hash(&mut hasher);
-            visit(Seen {
-                identity: identity(document),
-                fingerprint: hasher.finish(),
-                record,
-                oddities: &oddities,
-            });
-        }
-        Ok(())
+        let hint = Some(Hint::Keys(doc! { "_id": 1 }));
+        self.each(Query { collection, pipeline, hint }, |document| see(collection, document, &mut visit))
+            .await
     }
+
+    async fn read_updated(
+        &self,
+        collection: Collection,
+        since: Moment,
+        index: &str,
+        mut visit: impl FnMut(Seen<'_>) + Send,
+    ) -> Result<(), SourceError> {
+        let since = doc! { FIELD: { "$gte": DateTime::from_millis(since.0) } };
+        let mut pipeline = vec![doc! { "$match": since }];
+        pipeline.extend(self.pipeline(collection));
+        let hint = Some(Hint::Name(index.to_owned()));
+        self.each(Query { collection, pipeline, hint }, |document| see(collection, document, &mut visit))
+            .await
+    }
+}
+
+fn see(collection: Collection, document: &RawDocument, visit: &mut impl FnMut(Seen<'_>)) {
+    let (record, oddities) = record(collection, document);
+    let mut hasher = DefaultHasher::new();
+    document.as_bytes().hash(&mut hasher);
+    visit(Seen { identity: identity(document), fingerprint: hasher.finish(), record, oddities: &oddities });
 }
 
 fn identity(document: &RawDocument) -> Identity {

@@ -28,10 +28,8 @@ pub trait Source: Send + Sync + 'static {
         visit: impl FnMut(Record<'_>, &Oddities) + Send,
     ) -> impl Future<Output = Result<(), SourceError>> + Send;
 
-    /// Which of the [optional indexes](super::indexes::OPTIONAL) there are. `None` when it is not known.
-    fn indexes(&self) -> impl Future<Output = Result<Option<Indexes>, SourceError>> + Send {
-        async { Ok(None) }
-    }
+    /// Which of the [optional indexes](super::indexes::OPTIONAL) there are.
+    fn indexes(&self) -> impl Future<Output = Result<Indexes, SourceError>> + Send;
 
     /// How many documents `collection` has, as far as that is known without looking: right but for crashes of the
     /// server. `None` when it is not known.
@@ -50,6 +48,15 @@ pub trait Source: Send + Sync + 'static {
         collection: Collection,
         range: Range,
         limit: u64,
+        visit: impl FnMut(Seen<'_>) + Send,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send;
+
+    /// Calls `visit` with the documents whose `updatedAt` is `since` or later, which `index` finds.
+    fn read_updated(
+        &self,
+        collection: Collection,
+        since: Moment,
+        index: &str,
         visit: impl FnMut(Seen<'_>) + Send,
     ) -> impl Future<Output = Result<(), SourceError>> + Send;
 

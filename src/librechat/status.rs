@@ -10,10 +10,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use super::indexes::{self, OPTIONAL};
+use super::indexes::{self, Indexes, OPTIONAL};
 use super::record::fields::Oddities;
 use super::record::{Collection, Moment};
-use super::source::Source;
 use crate::exposition::age::Age;
 use crate::exposition::optional::OptionalGauge;
 
@@ -207,12 +206,11 @@ impl Status {
         }
     }
 
-    /// Says which optional indexes are missing; none is where it is not polled. That this cannot be asked is no reason to fail: figures do not need them.
-    pub async fn tell_indexes<S: Source>(&self, source: &S, is_polled: bool) {
-        let Ok(Some(indexes)) = source.indexes().await else { return };
-        for (collection, field) in OPTIONAL {
-            let labels = IndexLabels { collection: collection.name(), key: indexes::key(field) };
-            let is_missing = is_polled && !indexes.find_by(*collection, field);
+    /// Says which optional indexes are missing: none where they would be of no use.
+    pub fn tell_indexes(&self, found: Option<&Indexes>) {
+        for collection in OPTIONAL {
+            let labels = IndexLabels { collection: collection.name(), key: indexes::key() };
+            let is_missing = found.is_some_and(|indexes| indexes.of(*collection).is_none());
             self.missing_indexes.get_or_create(&labels).set(i64::from(is_missing));
         }
     }
@@ -246,6 +244,11 @@ impl Tally {
     /// Of documents that were counted as odd before.
     pub fn without_oddities(self) -> Self {
         Self { odd: Vec::new(), ..self }
+    }
+
+    /// Of all documents.
+    pub const fn count(&self) -> u64 {
+        self.read
     }
 
     pub fn add(&mut self, oddities: &Oddities) {

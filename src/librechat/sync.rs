@@ -15,6 +15,7 @@ pub mod pass;
 pub mod shard;
 pub mod shards;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,8 @@ use self::pass::{Pass, Progress};
 use self::shards::Shards;
 use super::events::Events;
 use super::fold::Folds;
-use super::recent::LONGEST;
+use super::indexes::Indexes;
+use super::recent::{LONGEST, MINUTE};
 use super::record::{Collection, Moment};
 use super::scope::Options;
 use super::source::{Source, SourceError};
@@ -31,9 +33,10 @@ use super::status::Status;
 use crate::exposition::samples::Samples;
 
 /// Documents that a refresh reads in rotation, at least; more when a round would take too long.
-const ROTATION: u64 = 1_000;
-/// A shard that is counted costs so much less than one that is read.
-const COUNTING_GAIN: u64 = 32;
+const ROTATION: i64 = 256;
+/// What is looked for by the time of its update is looked for so much further back than the last refresh: the clocks of
+/// LibreChat's processes differ, and so does what a write takes.
+const OVERLAP: i64 = 5 * MINUTE;
 
 /// All that was read, and how to keep it current.
 #[derive(Debug)]
@@ -52,6 +55,8 @@ pub struct Sync {
 #[derive(Debug, Default)]
 struct Holdings {
     collections: Vec<Shards>,
+    /// What may be read in rotation, in documents; below 0 after a shard that took more.
+    credit: i64,
     /// The merge of all settled shards; `None` when it must be put together anew.
     settled: Option<Folds>,
     /// The merge of all shards; `None` when one has changed.
@@ -111,14 +116,20 @@ impl Sync {
             events: &mut self.events,
             options: self.options,
             at,
-            has_changed: false,
+            changed: BTreeSet::new(),
             has_settled_changed: false,
             first: None,
             is_history: false,
         };
-        let budget = rotation(&self.holdings.collections, self.previous, at, self.round);
-        let result = self.holdings.read(&mut pass, told_since, budget).await;
-        if pass.has_changed {
+        // Where changes are told of, an index to find them by is of no use.
+        let indexes = if told_since.is_some() { None } else { source.indexes().await.ok() };
+        if told_since.is_some() || indexes.is_some() {
+            status.tell_indexes(indexes.as_ref());
+        }
+        let updated = indexes.zip(self.previous.map(|previous| previous.before(OVERLAP)));
+        self.holdings.earn(self.previous, at, self.round);
+        let result = self.holdings.read(&mut pass, told_since, updated).await;
+        if !pass.changed.is_empty() {
             self.holdings.whole = None;
         }
         if pass.has_settled_changed {
@@ -142,33 +153,36 @@ impl Sync {
     }
 }
 
-/// How many documents may be read in rotation, so that a round takes no longer than it may.
-fn rotation(collections: &[Shards], previous: Option<Moment>, at: Moment, round: i64) -> u64 {
-    let since = previous.map_or(0, |previous| at.0.saturating_sub(previous.0)).clamp(0, round);
-    let all: u64 = collections.iter().map(Shards::count).sum();
-    let share = u128::from(all) * u128::from(since.unsigned_abs()) / u128::from(round.unsigned_abs());
-    u64::try_from(share).unwrap_or(u64::MAX).max(ROTATION)
-}
-
 impl Holdings {
-    /// `told_since` is when the telling of changes began, where there is one; `budget` is how many documents may be
-    /// read in rotation.
+    /// `told_since` is when the telling of changes began, where there is one; `updated` is since when what was updated
+    /// is looked for, where there are indexes to find it by.
     async fn read<S: Source>(
         &mut self,
         pass: &mut Pass<'_, S>,
         told_since: Option<Moment>,
-        budget: u64,
+        updated: Option<(Indexes, Moment)>,
     ) -> Result<(), SourceError> {
         if self.collections.iter().any(|shards| !shards.is_complete) {
             self.read_first(pass).await?;
         }
         for shards in &mut self.collections {
+            if let Some((indexes, since)) = &updated {
+                shards.mark_updated(*since, indexes, pass).await?;
+            }
             shards.read_dirty(pass).await?;
             if told_since.is_none() {
                 shards.poll(pass).await?;
             }
         }
-        self.rotate(pass, told_since, budget).await
+        if told_since.is_none() && pass.changed.contains(&Collection::Transactions) {
+            // What is spent leaves no trace in a balance but its new value.
+            let mut collections = self.collections.iter_mut();
+            if let Some(balances) = collections.find(|shards| shards.collection == Collection::Balances) {
+                balances.mark_all();
+                balances.read_dirty(pass).await?;
+            }
+        }
+        self.rotate(pass, told_since).await
     }
 
     async fn read_first<S: Source>(&mut self, pass: &mut Pass<'_, S>) -> Result<(), SourceError> {
@@ -186,13 +200,21 @@ impl Holdings {
         Ok(())
     }
 
-    /// Verifies the shards that were verified least recently; where changes are told of, only those that were read
-    /// before.
+    /// Adds what may be read in rotation since `previous`, so that a `round` takes no longer than it may.
+    fn earn(&mut self, previous: Option<Moment>, at: Moment, round: i64) {
+        let since = previous.map_or(0, |previous| at.0.saturating_sub(previous.0)).clamp(0, round);
+        let all: u64 = self.collections.iter().map(Shards::cost).sum();
+        let share = i128::from(all) * i128::from(since) / i128::from(round);
+        let share = i64::try_from(share).unwrap_or(i64::MAX).max(ROTATION);
+        self.credit = self.credit.min(0).saturating_add(share);
+    }
+
+    /// Verifies the shards that were verified least recently, as far as there is credit for it: a shard that takes more
+    /// is paid for by the refreshes that follow. Where changes are told of, only those that were read before.
     async fn rotate<S: Source>(
         &mut self,
         pass: &mut Pass<'_, S>,
         told_since: Option<Moment>,
-        mut left: u64,
     ) -> Result<(), SourceError> {
         let before = told_since.unwrap_or(pass.at);
         let mut due: Vec<(Moment, usize, usize)> = Vec::new();
@@ -202,19 +224,12 @@ impl Holdings {
         }
         due.sort_unstable();
         for (_, collection, index) in due {
-            let Some(shards) = self.collections.get_mut(collection) else { continue };
-            let is_immutable = shards.is_immutable();
-            let Some(shard) = shards.list.get_mut(index) else { continue };
-            let costs = if is_immutable { shard.count / COUNTING_GAIN } else { shard.count } + 1;
-            if left == 0 {
+            if self.credit <= 0 {
                 break;
             }
-            left = left.saturating_sub(costs);
-            if is_immutable && pass.source.count_range(shards.collection, shard.range).await? == shard.count {
-                shard.verified = pass.at;
-            } else {
-                shards.read_again(index, "rotation", pass).await?;
-            }
+            let Some(shards) = self.collections.get_mut(collection) else { continue };
+            let Some(cost) = shards.verify(index, pass).await? else { continue };
+            self.credit = self.credit.saturating_sub_unsigned(cost);
         }
         Ok(())
     }
@@ -222,7 +237,7 @@ impl Holdings {
     /// All shards together.
     fn whole(&mut self, options: Options, at: Moment) -> Arc<Folds> {
         let horizon = at.before(LONGEST);
-        let Self { collections, settled, whole } = self;
+        let Self { collections, settled, whole, .. } = self;
         let settled = settled.get_or_insert_with(|| {
             let mut settled = Folds::new(options, horizon);
             for shard in collections.iter_mut().flat_map(|shards| &mut shards.list) {

@@ -1,21 +1,21 @@
-//! Which indexes a database has. Role `read` is enough to ask.
+//! Which of the optional indexes a database has. Role `read` is enough to ask.
 
 use mongodb::Database;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::{Error, ErrorKind, Result};
 
-use crate::librechat::indexes::{Indexes, OPTIONAL};
+use crate::librechat::indexes::{FIELD, Indexes, OPTIONAL};
 
 /// The collection does not exist.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-/// The indexes of the collections that there are optional indexes for.
+/// The optional indexes that there are.
 ///
 /// # Errors
 /// Those of the server; a collection that does not exist has no indexes.
 pub async fn read(database: &Database) -> Result<Indexes> {
     let mut indexes = Indexes::default();
-    for (collection, _) in OPTIONAL {
+    for collection in OPTIONAL {
         let command = doc! { "listIndexes": collection.name() };
         let mut cursor = match database.run_cursor_command(command).await {
             Ok(cursor) => cursor,
@@ -23,8 +23,9 @@ pub async fn read(database: &Database) -> Result<Indexes> {
             Err(error) => return Err(error),
         };
         while cursor.advance().await? {
-            if let Some(field) = leading_field(&cursor.deserialize_current()?) {
-                indexes.add(*collection, &field);
+            let index = cursor.deserialize_current()?;
+            if let (Some(FIELD), Ok(name)) = (leading_field(&index), index.get_str("name")) {
+                indexes.add(*collection, name);
             }
         }
     }
@@ -36,14 +37,14 @@ fn is_missing(error: &Error) -> bool {
 }
 
 /// The field that leads an index, if the index holds every document that has it, in its order.
-fn leading_field(index: &Document) -> Option<String> {
+fn leading_field(index: &Document) -> Option<&str> {
     let is_hidden = index.get_bool("hidden").unwrap_or(false);
     if is_hidden || index.contains_key("partialFilterExpression") {
         return None;
     }
     let (field, order) = index.get_document("key").ok()?.iter().next()?;
     // Anything else is the name of another kind of index: hashed, text, 2d.
-    matches!(order, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_)).then(|| field.clone())
+    matches!(order, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_)).then_some(field)
 }
 
 #[cfg(test)]
@@ -63,7 +64,7 @@ mod tests {
             (doc! {}, None),
         ];
         for (index, expected) in cases {
-            assert_eq!(leading_field(&index).as_deref(), expected, "{index}");
+            assert_eq!(leading_field(&index), expected, "{index}");
         }
     }
 }

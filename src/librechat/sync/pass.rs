@@ -1,5 +1,6 @@
 //! One refresh: what it reads, for whom, and what it noticed.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
@@ -23,8 +24,8 @@ pub struct Pass<'a, S> {
     pub options: Options,
     /// When it began: what it reads is as new as this, or newer.
     pub at: Moment,
-    /// Whether anything is not what it was.
-    pub has_changed: bool,
+    /// Of which collections something is not what it was.
+    pub changed: BTreeSet<Collection>,
     /// Whether the settled whole must be put together anew.
     pub has_settled_changed: bool,
     /// The first fold, while it is under way.
@@ -34,8 +35,7 @@ pub struct Pass<'a, S> {
 }
 
 impl<S: Source> Pass<'_, S> {
-    /// Reads the first `limit` documents of a range. Odd documents count as skipped only when the range is not `known`
-    /// to be the same.
+    /// Reads a range into one shard.
     ///
     /// # Errors
     /// Those of the source.
@@ -43,50 +43,67 @@ impl<S: Source> Pass<'_, S> {
         &mut self,
         collection: Collection,
         range: Range,
-        limit: u64,
         reason: &'static str,
         known: Option<&Shard>,
     ) -> Result<Shard, SourceError> {
-        let (shard, tally) = self.fold(collection, range, limit).await?;
-        let is_same = known.is_some_and(|known| known.is_same(&shard));
-        self.status.tally(collection, reason, if is_same { tally.without_oddities() } else { tally });
-        if let Some(first) = &mut self.first {
-            let pause = first.add(shard.count);
-            self.status.set_progress(first.ratio());
-            sleep(pause).await;
-        }
-        Ok(shard)
+        let whole = Cut { size: u64::MAX, limit: u64::MAX };
+        self.read_cut(collection, range, whole, reason, known).await.map(|pieces| pieces.last)
     }
 
-    async fn fold(
+    /// Reads documents of a range into pieces. Odd documents count as skipped only when the range is not `known` to be
+    /// the same.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub async fn read_cut(
         &mut self,
         collection: Collection,
         range: Range,
-        limit: u64,
-    ) -> Result<(Shard, Tally), SourceError> {
+        cut: Cut,
+        reason: &'static str,
+        known: Option<&Shard>,
+    ) -> Result<Pieces, SourceError> {
         let mut tally = Tally::default();
-        let mut shard = Shard {
-            range,
-            count: 0,
-            fingerprint: 0,
-            folds: Folds::new(self.options, self.at.before(LONGEST)),
-            verified: self.at,
-            is_dirty: false,
-            is_settled: false,
-            last: None,
-        };
+        let new = |range| Shard::new(range, Folds::new(self.options, self.at.before(LONGEST)), self.at);
+        let mut pieces = Pieces { cut: Vec::new(), last: new(range) };
         let (events, at, is_history) = (&mut *self.events, self.at, self.is_history);
-        let reading = self.source.read_range(collection, range, limit, |seen| {
+        let reading = self.source.read_range(collection, range, cut.limit, |seen| {
             tally.add(seen.oddities);
-            shard.count += 1;
-            shard.fingerprint = shard.fingerprint.wrapping_add(seen.fingerprint);
-            shard.last = seen.identity.position().or(shard.last);
             events.see(&seen, at, is_history);
-            shard.folds.absorb(&seen.record);
+            if pieces.last.count >= cut.size
+                && let Some(next) = pieces.last.cut()
+            {
+                pieces.cut.push(std::mem::replace(&mut pieces.last, new(next)));
+            }
+            pieces.last.add(&seen);
         });
         reading.await?;
-        Ok((shard, tally))
+        let is_same = pieces.cut.is_empty() && known.is_some_and(|known| known.is_same(&pieces.last));
+        if let Some(first) = &mut self.first {
+            let pause = first.add(tally.count());
+            self.status.set_progress(first.ratio());
+            sleep(pause).await;
+        }
+        self.status.tally(collection, reason, if is_same { tally.without_oddities() } else { tally });
+        Ok(pieces)
     }
+}
+
+/// How much is read at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    /// Documents of a shard, at most.
+    pub size: u64,
+    /// Documents that are asked for.
+    pub limit: u64,
+}
+
+/// What was read of a range, in its order.
+#[derive(Debug)]
+pub struct Pieces {
+    pub cut: Vec<Shard>,
+    /// Up to the end of the range, though there may be more documents than were asked for.
+    pub last: Shard,
 }
 
 /// How far the first fold has come. It is paced: after each reading there is a pause of a third of its time, so that

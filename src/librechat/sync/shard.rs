@@ -2,7 +2,7 @@
 
 use crate::librechat::fold::Folds;
 use crate::librechat::record::Moment;
-use crate::librechat::source::{Position, Range};
+use crate::librechat::source::{Position, Range, Seen};
 
 /// Documents of a range, folded.
 #[derive(Debug)]
@@ -23,6 +23,36 @@ pub struct Shard {
 }
 
 impl Shard {
+    /// Without a document.
+    pub const fn new(range: Range, folds: Folds, verified: Moment) -> Self {
+        Self {
+            range,
+            count: 0,
+            fingerprint: 0,
+            folds,
+            verified,
+            is_dirty: false,
+            is_settled: false,
+            last: None,
+        }
+    }
+
+    pub fn add(&mut self, seen: &Seen<'_>) {
+        self.count += 1;
+        self.fingerprint = self.fingerprint.wrapping_add(seen.fingerprint);
+        self.last = seen.identity.position().or(self.last);
+        self.folds.absorb(&seen.record);
+    }
+
+    /// Ends it behind its last document; the range that is left, if there is any.
+    pub fn cut(&mut self) -> Option<Range> {
+        let next = self.last.and_then(Position::next);
+        let next = next.filter(|next| self.range.until.is_none_or(|until| *next < until))?;
+        let left = Range { from: Some(next), ..self.range };
+        self.range.until = Some(next);
+        Some(left)
+    }
+
     /// Whether nothing changed since.
     pub const fn is_same(&self, other: &Self) -> bool {
         self.count == other.count && self.fingerprint == other.fingerprint

@@ -3,18 +3,28 @@
 //! Since ranges do not overlap, a document is in one shard only, however often and in whatever order it is read: nothing
 //! is counted twice. What a shard comes to is replaced as a whole, so that an update or a deletion is a new reading.
 
+use std::collections::HashMap;
+
 use super::shard::Shard;
+use crate::librechat::indexes::Indexes;
 use crate::librechat::recent::MINUTE;
 use crate::librechat::record::{Collection, Moment};
-use crate::librechat::source::{Position, Range, Source, SourceError};
-use crate::librechat::sync::pass::Pass;
+use crate::librechat::source::{Identity, Position, Range, Source, SourceError};
+use crate::librechat::status::Tally;
+use crate::librechat::sync::pass::{Cut, Pass};
 
 /// Documents of a shard of the last hours, and of a collection that is read whole each time.
 pub const SMALL: u64 = 256;
+/// Documents that are asked for at once: a query costs the server more than a few documents do.
+const QUERY: u64 = 16_384;
 /// Keys that a refresh counts to find what is gone.
 const SEARCH: u64 = 200_000;
-/// How long documents are read again at each refresh: answers are finished, and rated, within hours.
-const RECENT: i64 = 120 * MINUTE;
+/// A document that is counted costs so much less than one that is read.
+const COUNTING_GAIN: u64 = 32;
+/// How long documents are read again at each refresh: most answers are finished, and rated, within minutes.
+const RECENT: i64 = 60 * MINUTE;
+/// Documents that are remembered as found late. When they are more, some are read again in vain.
+const LATE: usize = 16_384;
 
 #[derive(Debug)]
 pub struct Shards {
@@ -31,10 +41,12 @@ pub struct Shards {
     bias: i128,
     /// Where looking for what the count says goes on, from the newest to the oldest.
     search: Option<usize>,
+    /// What was found to have changed late, as it was then.
+    late: HashMap<Identity, u64>,
 }
 
 impl Shards {
-    pub const fn new(collection: Collection) -> Self {
+    pub fn new(collection: Collection) -> Self {
         Self {
             collection,
             list: Vec::new(),
@@ -44,6 +56,7 @@ impl Shards {
             boundary: None,
             bias: 0,
             search: None,
+            late: HashMap::new(),
         }
     }
 
@@ -70,8 +83,38 @@ impl Shards {
         }
     }
 
-    pub const fn is_immutable(&self) -> bool {
+    const fn is_immutable(&self) -> bool {
         matches!(self.collection, Collection::Transactions)
+    }
+
+    /// What it takes to verify so many documents, in documents that are read.
+    const fn cost_of(&self, documents: u64) -> u64 {
+        if self.is_immutable() { documents / COUNTING_GAIN } else { documents }
+    }
+
+    /// What it takes to verify all of it.
+    pub fn cost(&self) -> u64 {
+        self.cost_of(self.count())
+    }
+
+    /// Makes sure that a shard is what it was, or reads it; what that took.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub async fn verify<S: Source>(
+        &mut self,
+        index: usize,
+        pass: &mut Pass<'_, S>,
+    ) -> Result<Option<u64>, SourceError> {
+        let (collection, is_immutable) = (self.collection, self.is_immutable());
+        let Some(shard) = self.list.get_mut(index) else { return Ok(None) };
+        let documents = shard.count;
+        if is_immutable && pass.source.count_range(collection, shard.range).await? == shard.count {
+            shard.verified = pass.at;
+        } else {
+            self.read_again(index, "rotation", pass).await?;
+        }
+        Ok(Some(self.cost_of(documents) + 1))
     }
 
     /// Reads everything, the last hours first: what is new from then on is an event, however long the rest takes.
@@ -82,7 +125,7 @@ impl Shards {
         pass.is_history = self.is_history;
         let result = self.read_all(pass).await;
         pass.is_history = false;
-        pass.has_changed = true;
+        pass.changed.insert(self.collection);
         result
     }
 
@@ -100,7 +143,7 @@ impl Shards {
             .await?;
         }
         if self.old.is_empty() {
-            let shard = pass.read(self.collection, Range::IRREGULAR, u64::MAX, "first", None).await?;
+            let shard = pass.read(self.collection, Range::IRREGULAR, "first", None).await?;
             self.old.push(shard);
         }
         let from = self.old.last().and_then(|shard| shard.range.until);
@@ -143,7 +186,7 @@ impl Shards {
             (Some(open), Some(only)) if read == 1 && open.is_same(only) => {
                 *only = Shard { verified: only.verified, is_dirty: false, ..open };
             }
-            _ => pass.has_changed = true,
+            _ => drop(pass.changed.insert(self.collection)),
         }
         result
     }
@@ -159,6 +202,44 @@ impl Shards {
                 shard.is_dirty |= shard.range.contains(position);
             }
         }
+    }
+
+    /// Notes that any document may have changed.
+    pub fn mark_all(&mut self) {
+        self.list.iter_mut().for_each(|shard| shard.is_dirty = true);
+    }
+
+    /// Marks the old documents that were updated since, where an index finds them. What is recent is read again anyway.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub async fn mark_updated<S: Source>(
+        &mut self,
+        since: Moment,
+        indexes: &Indexes,
+        pass: &Pass<'_, S>,
+    ) -> Result<(), SourceError> {
+        let Some(index) = indexes.of(self.collection) else { return Ok(()) };
+        let recent = Position::at(pass.at.before(RECENT));
+        let (mut found, mut tally) = (Vec::new(), Tally::default());
+        let reading = pass.source.read_updated(self.collection, since, index, |seen| {
+            tally.add(seen.oddities);
+            if seen.identity.position().is_none_or(|position| position < recent) {
+                found.push((seen.identity, seen.fingerprint));
+            }
+        });
+        reading.await?;
+        pass.status.tally(self.collection, "updated", tally.without_oddities());
+        if self.late.len() + found.len() > LATE {
+            self.late = HashMap::new();
+        }
+        for (identity, fingerprint) in found {
+            // The same update is found for as long as `since` is before it.
+            if self.late.insert(identity, fingerprint) != Some(fingerprint) {
+                self.mark(identity.position());
+            }
+        }
+        Ok(())
     }
 
     /// Reads again what is said to have changed.
@@ -249,21 +330,21 @@ impl Shards {
     ///
     /// # Errors
     /// Those of the source.
-    pub async fn read_again<S: Source>(
+    async fn read_again<S: Source>(
         &mut self,
         index: usize,
         reason: &'static str,
         pass: &mut Pass<'_, S>,
     ) -> Result<bool, SourceError> {
         let Some(shard) = self.list.get_mut(index) else { return Ok(false) };
-        let mut read = pass.read(self.collection, shard.range, u64::MAX, reason, Some(shard)).await?;
+        let mut read = pass.read(self.collection, shard.range, reason, Some(shard)).await?;
         if shard.is_same(&read) {
             shard.verified = pass.at;
             shard.is_dirty = false;
             return Ok(false);
         }
         read.is_settled = shard.is_settled;
-        pass.has_changed = true;
+        pass.changed.insert(self.collection);
         pass.has_settled_changed |= shard.is_settled;
         *shard = read;
         Ok(true)
@@ -330,23 +411,20 @@ async fn extend<S: Source>(
     list: &mut Vec<Shard>,
     mut range: Range,
     size: u64,
-    mut reading: Reading<'_>,
+    reading: Reading<'_>,
     pass: &mut Pass<'_, S>,
 ) -> Result<(), SourceError> {
+    let Reading { collection, reason, mut known } = reading;
+    let cut = Cut { size, limit: size.max(QUERY) };
     loop {
-        let Reading { collection, reason, known } = &mut reading;
-        let mut shard = pass.read(*collection, range, size, reason, known.take()).await?;
-        let next = shard.last.filter(|_| shard.count >= size).and_then(Position::next);
-        match next.filter(|next| range.until.is_none_or(|until| *next < until)) {
-            Some(next) => {
-                shard.range.until = Some(next);
-                range.from = Some(next);
-                list.push(shard);
-            }
-            None => {
-                list.push(shard);
-                return Ok(());
-            }
+        let mut read = pass.read_cut(collection, range, cut, reason, known.take()).await?;
+        let count: u64 = read.cut.iter().map(|shard| shard.count).sum::<u64>() + read.last.count;
+        let left = if count < cut.limit { None } else { read.last.cut() };
+        list.append(&mut read.cut);
+        list.push(read.last);
+        match left {
+            Some(left) => range = left,
+            None => return Ok(()),
         }
     }
 }
