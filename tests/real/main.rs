@@ -13,10 +13,15 @@
 
 // The harness, from the ground up.
 mod certificates;
+#[path = "../support/commands.rs"]
+mod commands;
 mod exporter;
 mod exposition;
 mod http;
 mod issuer;
+#[allow(dead_code, reason = "only tests/docs follows links")]
+#[path = "../support/markdown.rs"]
+mod markdown;
 mod mongod;
 mod openmetrics;
 mod process;
