@@ -21,3 +21,4 @@ mod configuration;
 mod families;
 mod links;
 mod run;
+mod walkthroughs;
