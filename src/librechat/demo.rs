@@ -15,7 +15,7 @@ use self::world::World;
 use super::collector::moment;
 use super::record::fields::Oddities;
 use super::record::{Collection, Moment, Record};
-use super::source::{Contents, Position, Range, Seen, Source, SourceError};
+use super::source::{Contents, Identity, Position, Range, Seen, Source, SourceError};
 
 /// The demo's world as of whenever it is looked at.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Source for Demo {
     }
 
     async fn count(&self, collection: Collection) -> Result<Option<u64>, SourceError> {
-        self.count_range(collection, Range::from(None)).await.map(Some)
+        self.count_range(collection, Range::ALL).await.map(Some)
     }
 
     async fn count_range(&self, collection: Collection, range: Range) -> Result<u64, SourceError> {
@@ -96,16 +96,14 @@ impl Source for Demo {
         let mut latest = Moment(0);
         world.records(collection, |record| {
             latest = latest.max(created(&record).unwrap_or(latest));
-            let position = Some(position(latest, number));
+            let position = position(latest, number);
             number += 1;
-            let is_in = range.is_regular
-                && range.from <= position
-                && range.until.is_none_or(|_| position < range.until);
-            if is_in && left > 0 {
+            if range.contains(Some(position)) && left > 0 {
                 left -= 1;
                 let mut hasher = DefaultHasher::new();
                 format!("{number} {record:?}").hash(&mut hasher);
-                visit(Seen { position, fingerprint: hasher.finish(), record, oddities: &oddities });
+                let identity = Identity::Regular(position);
+                visit(Seen { identity, fingerprint: hasher.finish(), record, oddities: &oddities });
             }
         });
         Ok(())

@@ -130,8 +130,8 @@ impl Recent {
         let user = message.user.as_ref().and_then(|user| self.users.number(user, Id::clone));
         let model = message.model.as_deref().filter(|model| !model.is_empty());
         let model = model.and_then(|model| self.names.number(model, |model| model.into()));
-        for tool in &message.tools {
-            if let Some(tool) = self.names.number(&**tool, |tool| tool.into()) {
+        for invocation in &message.invocations {
+            if let Some(tool) = self.names.number(&*invocation.tool, |tool| tool.into()) {
                 self.calls.push(Call { at, user, tool });
             }
         }
@@ -208,15 +208,16 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::librechat::record::Invocation;
 
     #[test]
     fn keeps_what_is_not_before_the_horizon_also_when_merging() {
         let message = |at: i64, model: &'static str| {
-            let tools = vec!["tool".into()];
+            let invocations = vec![Invocation { tool: "tool".into(), ..Invocation::default() }];
             Record::Message(Message {
                 created: Some(Moment(at)),
                 model: Some(model.into()),
-                tools,
+                invocations,
                 ..Message::default()
             })
         };

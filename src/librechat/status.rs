@@ -10,8 +10,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use super::record::Collection;
 use super::record::fields::Oddities;
+use super::record::{Collection, Moment};
+use crate::exposition::age::Age;
 use crate::exposition::optional::OptionalGauge;
 
 /// Whether the source answers.
@@ -73,7 +74,7 @@ pub struct Status {
     skipped: Family<DocumentLabels, Counter>,
     mode: Family<ModeLabel, Gauge>,
     progress: OptionalGauge,
-    unverified: OptionalGauge,
+    unverified: Age,
     last_duration: Family<GroupLabel, OptionalGauge>,
     errors: Family<GroupLabel, Counter>,
     last_success: Family<GroupLabel, OptionalGauge>,
@@ -81,7 +82,7 @@ pub struct Status {
 
 impl Status {
     /// Registers `librechat_up` at the root of `registry`, everything else below `librechat_exporter`.
-    pub fn register(registry: &mut Registry) -> Self {
+    pub fn register(registry: &mut Registry, clock: fn() -> SystemTime) -> Self {
         let status = Self {
             reach: AtomicU8::new(Reach::Connecting as u8),
             folded: AtomicBool::new(false),
@@ -94,7 +95,7 @@ impl Status {
             skipped: Family::default(),
             mode: Family::default(),
             progress: OptionalGauge::default(),
-            unverified: OptionalGauge::default(),
+            unverified: Age::new(clock),
             last_duration: Family::default(),
             errors: Family::default(),
             last_success: Family::default(),
@@ -120,8 +121,8 @@ impl Status {
         let help = "Documents read that had a field of an odd type and are left out of the figures that it feeds, \
                     by that field";
         own.register("documents_skipped", help, self.skipped.clone());
-        let help = "How changes are found: once reads everything a single time, polling reads what is new and recent at \
-                    each refresh, and the rest in rotation";
+        let help = "How changes are found: once reads everything a single time, change_stream is told of them by MongoDB, \
+                    polling reads what is new and recent at each refresh, and the rest in rotation";
         own.register("sync_mode", help, self.mode.clone());
         let help = "How much of the first fold is done";
         own.register("first_fold_progress_ratio", help, self.progress.clone());
@@ -186,7 +187,11 @@ impl Status {
     }
 
     pub(super) fn set_mode(&self, mode: &'static str) {
-        self.mode.get_or_create(&ModeLabel { mode }).set(1);
+        let label = ModeLabel { mode };
+        if self.mode.get(&label).is_none() {
+            self.mode.clear();
+            self.mode.get_or_create(&label).set(1);
+        }
     }
 
     /// Of the first fold: between 0 and 1.
@@ -194,8 +199,8 @@ impl Status {
         self.progress.set(ratio);
     }
 
-    pub(super) fn set_oldest_unverified(&self, seconds: f64) {
-        self.unverified.set(seconds);
+    pub(super) fn set_verified_since(&self, oldest: Moment) {
+        self.unverified.set_since(oldest.seconds_since(Moment(0)));
     }
 
     pub(super) fn tally(&self, collection: Collection, reason: &'static str, tally: Tally) {

@@ -11,17 +11,6 @@ use crate::markdown::{Page, root};
 const FROM_NODE: &str = "docs/migrating-from-node-exporter.md";
 const FROM_PYTHON: &str = "docs/migrating-from-python-exporter.md";
 
-/// Families that are planned, and named in the page on the Python exporter. What is served by now has to be taken off.
-const PLANNED: &[&str] = &[
-    "librechat_answer_errors_total",
-    "librechat_answer_seconds",
-    "librechat_conversations_started_total",
-    "librechat_feedback_given_total",
-    "librechat_messages_created_total",
-    "librechat_tokens_total",
-    "librechat_tool_invocations_total",
-];
-
 /// The families of an exposition.
 fn families_of(golden: &str) -> BTreeSet<String> {
     let file = std::fs::File::open(root().join("tests/golden").join(golden)).unwrap();
@@ -59,7 +48,7 @@ fn named<'a>(text: &'a str, known: &BTreeSet<String>) -> Vec<&'a str> {
     let words = words.filter(|word| !["librechat_exporter", "librechat_default"].contains(word));
     let names = words.map(|word| {
         let histogram = ["_count", "_sum", "_bucket"].iter().find_map(|end| word.strip_suffix(end));
-        histogram.filter(|base| known.contains(*base) || PLANNED.contains(base)).unwrap_or(word)
+        histogram.filter(|base| known.contains(*base)).unwrap_or(word)
     });
     names.collect()
 }
@@ -82,23 +71,14 @@ fn every_family_of_the_other_exporters_has_a_row() {
 #[test]
 fn every_family_of_ours_that_the_pages_on_migrating_name_exists() {
     let ours = ours();
-    let mut planned = BTreeSet::new();
     for page in [FROM_NODE, FROM_PYTHON] {
         let text = Page::read(page).text;
         let prose = text.split("## Families side by side").next().unwrap();
         let rows = rows(&text);
         let cells = rows.iter().flat_map(|[_, ours, differs]| [*ours, *differs]);
         for name in std::iter::once(prose).chain(cells).flat_map(|text| named(text, &ours)) {
-            if PLANNED.contains(&name) {
-                planned.insert(name.to_owned());
-            } else {
-                assert!(ours.contains(name), "{page}: {name}");
-            }
+            assert!(ours.contains(name), "{page}: {name}");
         }
-    }
-    for name in PLANNED {
-        assert!(planned.contains(*name), "{name} is not named any more: take it off the list");
-        assert!(!ours.contains(*name), "{name} is there now: take it off the list");
     }
 }
 

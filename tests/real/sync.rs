@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use librechat_exporter::librechat::events::Events;
 use mongodb::Database;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
@@ -21,13 +22,12 @@ const SNAPSHOT: &str = "librechat_exporter_snapshot_timestamp_seconds";
 
 type Dice = Xoshiro256PlusPlus;
 
-/// LibreChat's families only.
+/// The families that tell what there is. Those that tell what happened are `serve`'s only.
 fn figures(samples: BTreeMap<Series, f64>) -> BTreeMap<Series, f64> {
-    let is_figure = |name: &str| !name.starts_with("librechat_exporter_") && name.starts_with("librechat_");
-    samples
-        .into_iter()
-        .filter(|(series, _)| is_figure(&series.name) && series.name != "librechat_up")
-        .collect()
+    let is_event = |name: &str| Events::families().any(|family| name.starts_with(family.name));
+    let is_own = |name: &str| name.starts_with("librechat_exporter_") || name == "librechat_up";
+    let is_figure = |name: &str| name.starts_with("librechat_") && !is_own(name) && !is_event(name);
+    samples.into_iter().filter(|(series, _)| is_figure(&series.name)).collect()
 }
 
 /// Waits until `serve` says what `once` says as of the same instant.

@@ -3,7 +3,6 @@
 //! Each second draws from a generator of its own, seeded by the world's seed and the second: how the time is cut into
 //! calls cannot change what happens in it.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use rand::rngs::Xoshiro256PlusPlus;
@@ -14,7 +13,7 @@ use super::cast::{AGENTS, BAD_TAGS, DOMAINS, GOOD_TAGS, MODELS, Model, PROVIDERS
 use super::furniture;
 use crate::librechat::record::id::{Id, Key};
 use crate::librechat::record::{
-    Agent, Collection, Conversation, Feedback, Message, Moment, Rating, Record, Transaction, User,
+    Agent, Collection, Conversation, Feedback, Invocation, Message, Moment, Rating, Record, Transaction, User,
 };
 
 const SECOND: i64 = 1_000;
@@ -113,7 +112,7 @@ impl World {
             unfinished: !failed && dice.random_bool(0.01),
             has_attachments: dice.random_bool(0.05),
             is_from_user: Some(false),
-            tools: tools(dice),
+            invocations: invocations(dice),
             feedback: feedback(failed, dice),
             ..base.clone()
         };
@@ -163,6 +162,7 @@ impl World {
                     id: Some(chat.id),
                     created: Some(chat.created),
                     agent: chat.agent.map(Into::into),
+                    ..Conversation::default()
                 };
                 self.conversations.iter().map(conversation).map(Record::Conversation).for_each(visit);
             }
@@ -210,14 +210,17 @@ fn row(user: u32, conversation: Key, model: &Model, kind: &'static str, tokens: 
         raw_amount: Some(-f64::from(tokens)),
         rate: Some(rate),
         token_value: Some(-f64::from(tokens) * rate),
-        created: None,
+        ..Transaction::default()
     }
 }
 
 /// Some answers call tools.
-fn tools(dice: &mut Dice) -> Vec<Cow<'static, str>> {
+fn invocations(dice: &mut Dice) -> Vec<Invocation<'static>> {
     let calls = if dice.random_bool(0.2) { dice.random_range(1..4) } else { 0 };
-    (0..calls).filter_map(|_| TOOLS.choose(dice).map(|tool| (*tool).into())).collect()
+    (0..calls)
+        .filter_map(|_| TOOLS.choose(dice))
+        .map(|tool| Invocation { tool: (*tool).into(), ..Invocation::default() })
+        .collect()
 }
 
 /// Few answers are rated, and a failed one rarely well.

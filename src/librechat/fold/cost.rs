@@ -175,7 +175,7 @@ mod tests {
         let conversation = Record::Conversation(Conversation {
             id: Some("c".into()),
             agent: Some("agent_1".into()),
-            created: None,
+            ..Conversation::default()
         });
         let options = Options { per_user: Some(UserLabel::Email), ..Options::default() };
         let records = [

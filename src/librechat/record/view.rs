@@ -1,13 +1,11 @@
 //! From a BSON document to a [`Record`], in one pass over its elements and without copying texts.
 
-use std::borrow::Cow;
-
 use mongodb::bson::{RawBsonRef, RawDocument};
 
 use super::fields::{Fields, Oddities, is_null};
 use super::{
-    Agent, Banner, Collection, Conversation, ConversationTag, Feedback, File, Message, PromptGroup, Rating,
-    Record, Session, SharedLink, ToolCall, Transaction, Typed, User,
+    Agent, Banner, Collection, Conversation, ConversationTag, Feedback, File, Invocation, Message, Outcome,
+    PromptGroup, Rating, Record, Session, SharedLink, ToolCall, Transaction, Typed, User,
 };
 
 /// Sees `document` as a record of `collection`. Never fails: what cannot be read is absent, and noted.
@@ -37,10 +35,14 @@ impl Fields {
     fn message<'a>(&mut self, document: &'a RawDocument) -> Message<'a> {
         let mut message = Message::default();
         self.each(document, |fields, name, value| match name {
+            "messageId" => message.id = fields.key("messageId", value),
+            "parentMessageId" => message.parent = fields.key("parentMessageId", value),
             "conversationId" => message.conversation = fields.key("conversationId", value),
             "user" => message.user = fields.id("user", value),
+            "endpoint" => message.endpoint = fields.text("endpoint", value),
             "model" => message.model = fields.text("model", value),
             "createdAt" => message.created = fields.moment("createdAt", value),
+            "updatedAt" => message.updated = fields.moment("updatedAt", value),
             "isCreatedByUser" => message.is_from_user = fields.flag_or_none("isCreatedByUser", value),
             "tokenCount" => message.token_count = fields.number("tokenCount", value),
             "error" => message.error = fields.flag("error", value),
@@ -48,7 +50,8 @@ impl Fields {
             "attachments" => message.has_attachments = fields.flag("attachments", value),
             "plugin" => message.has_plugin = fields.flag("plugin", value),
             "feedback" => message.feedback = fields.feedback(value),
-            "content" => message.tools = fields.tools(value),
+            "content" => fields.content(value, &mut message),
+            "errorType" => message.error_type = fields.text("errorType", value),
             _ => {}
         });
         message
@@ -62,10 +65,14 @@ impl Fields {
             "createdAt" => transaction.created = fields.moment("createdAt", value),
             "conversationId" => transaction.conversation = fields.key("conversationId", value),
             "model" => transaction.model = fields.text("model", value),
+            "context" => transaction.context = fields.text("context", value),
             "tokenType" => transaction.token_type = fields.text("tokenType", value),
             "rawAmount" if !is_null(value) => transaction.raw_amount = fields.number("rawAmount", value),
             "rate" => transaction.rate = fields.number("rate", value),
             "tokenValue" => transaction.token_value = fields.number("tokenValue", value),
+            "inputTokens" => transaction.input_tokens = fields.number("inputTokens", value),
+            "writeTokens" => transaction.write_tokens = fields.number("writeTokens", value),
+            "readTokens" => transaction.read_tokens = fields.number("readTokens", value),
             _ => {}
         });
         transaction
@@ -101,7 +108,9 @@ impl Fields {
         self.each(document, |fields, name, value| match name {
             "conversationId" => conversation.id = fields.key("conversationId", value),
             "createdAt" => conversation.created = fields.moment("createdAt", value),
+            "endpoint" => conversation.endpoint = fields.text("endpoint", value),
             "agent_id" => conversation.agent = fields.text("agent_id", value),
+            "subagentThread" => conversation.is_subagent = fields.flag("subagentThread", value),
             _ => {}
         });
         conversation
@@ -221,15 +230,13 @@ impl Fields {
         rating.map(|rating| Feedback { rating, tag })
     }
 
-    /// The tools called: `content` is an array of parts. A single part without its array counts, as a database's own
-    /// unwinding has it.
-    fn tools<'a>(&mut self, value: RawBsonRef<'a>) -> Vec<Cow<'a, str>> {
-        let mut tools = Vec::new();
+    /// `content` is an array of parts. A single part without its array counts, as a database's own unwinding has it.
+    fn content<'a>(&mut self, value: RawBsonRef<'a>, message: &mut Message<'a>) {
         match value {
             RawBsonRef::Array(parts) => {
                 for part in parts {
                     match part {
-                        Ok(RawBsonRef::Document(part)) => tools.extend(self.tool(part)),
+                        Ok(RawBsonRef::Document(part)) => self.part(part, message),
                         Ok(other) => {
                             let _: Option<()> = self.absent("content", other);
                         }
@@ -237,30 +244,48 @@ impl Fields {
                     }
                 }
             }
-            RawBsonRef::Document(part) => tools.extend(self.tool(part)),
+            RawBsonRef::Document(part) => self.part(part, message),
             other => {
                 let _: Option<()> = self.absent("content", other);
             }
         }
-        tools
     }
 
-    /// The tool that a part of a message called; nothing when it is a part of another type.
-    fn tool<'a>(&mut self, part: &'a RawDocument) -> Option<Cow<'a, str>> {
-        let (mut is_call, mut tool) = (false, None);
-        self.each(part, |fields, name, value| match (name, value) {
-            ("type", RawBsonRef::String(kind)) => is_call = kind == "tool_call",
-            ("tool_call", RawBsonRef::Document(call)) => tool = fields.tool_name(call),
+    fn part<'a>(&mut self, part: &'a RawDocument, message: &mut Message<'a>) {
+        let (mut kind, mut call) = ("", None);
+        self.each(part, |_, name, value| match (name, value) {
+            ("type", RawBsonRef::String(text)) => kind = text,
+            ("tool_call", RawBsonRef::Document(document)) => call = Some(document),
             _ => {}
         });
-        is_call.then(|| tool.unwrap_or_default())
+        match kind {
+            "tool_call" => {
+                message.invocations.push(call.map(|call| self.invocation(call)).unwrap_or_default());
+            }
+            "error" => message.has_error_part = true,
+            _ => {}
+        }
     }
 
-    /// Assistants' calls have it one level deeper.
-    fn tool_name<'a>(&mut self, call: &'a RawDocument) -> Option<Cow<'a, str>> {
-        let (mut tool, mut function) = (None, None);
+    /// Assistants' calls have the tool's name one level deeper.
+    fn invocation<'a>(&mut self, call: &'a RawDocument) -> Invocation<'a> {
+        let (mut invocation, mut tool, mut function) = (Invocation::default(), None, None);
         self.each(call, |fields, name, value| match (name, value) {
             ("name", value) => tool = fields.text("content", value),
+            ("mcpServerName", value) => invocation.server = fields.text("content", value),
+            ("runStepStatus", value) => {
+                invocation.outcome = match fields.text("content", value).as_deref() {
+                    Some("completed") => Some(Outcome::Completed),
+                    Some("failed") => Some(Outcome::Failed),
+                    Some("cancelled") => Some(Outcome::Cancelled),
+                    Some(_) => fields.odd("content"),
+                    None => None,
+                }
+            }
+            ("runStepDurationMs", value) => {
+                let millis = fields.number("content", value).filter(|millis| *millis >= 0.0);
+                invocation.seconds = millis.map(|millis| millis / 1_000.0);
+            }
             ("function", RawBsonRef::Document(inner)) => fields.each(inner, |fields, name, value| {
                 if name == "name" {
                     function = fields.text("content", value);
@@ -268,7 +293,7 @@ impl Fields {
             }),
             _ => {}
         });
-        tool.or(function)
+        Invocation { tool: tool.or(function).unwrap_or_default(), ..invocation }
     }
 }
 

@@ -12,7 +12,6 @@ use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::librechat::fold::Folds;
-use crate::librechat::record::collection::Projected;
 use crate::librechat::record::view::record;
 use crate::librechat::record::{Collection, Moment};
 use crate::librechat::scope::{Options, UserLabel};
@@ -69,9 +68,8 @@ fn values() -> Vec<Bson> {
 
 /// The top-level fields that are read, dotted ones as far as their first dot.
 fn fields(collection: Collection) -> BTreeSet<&'static str> {
-    let names = collection.projection().iter().map(|projected| match projected {
-        Projected::Field(name) | Projected::HasItems(name) | Projected::IsNotNull(name) => *name,
-    });
+    // What the server makes of several fields comes under a name of its own.
+    let names = collection.projection().iter().map(|projected| projected.name());
     let tops = names.map(|name| name.split_once('.').map_or(name, |(top, _)| top));
     tops.chain(["_id"]).collect()
 }
