@@ -63,6 +63,7 @@ pub async fn once<S: Source>(source: &S, options: Options, at: SystemTime) -> an
     let status = Status::register(&mut registry, clock::now);
     let started = Instant::now();
     report_contents(&mut Contents::LibreChat, source.prepare().await?);
+    status.tell_indexes(source, true).await;
     let folds = fold(source, &status, options, moment(at)).await?;
     status.finish_once(at, started.elapsed());
     let snapshot = Snapshot::render(folds.export(moment(at)), at, started);

@@ -10,6 +10,7 @@ pub mod collector;
 pub mod demo;
 pub mod events;
 pub mod fold;
+pub mod indexes;
 pub mod mongo;
 pub mod recent;
 pub mod record;

@@ -255,6 +255,20 @@ fn the_page_of_metrics_is_current() {
     assert_eq!(page.lines().count(), written.lines().count());
 }
 
+/// LibreChat's families have the same in `tests/demo.rs`.
+#[test]
+fn every_family_of_the_exporter_itself_has_a_sample() {
+    let text = Served::start().exposition("text/plain");
+    let figures: BTreeSet<_> = families().map(|family| family.name).collect();
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    for (name, _) in types.filter(|(name, _)| !figures.contains(name)) {
+        let is_excepted = WITHOUT_SAMPLES.iter().any(|(known, ..)| *known == name);
+        let is_of = |rest: &str| ["{", " ", "_bucket{"].iter().any(|next| rest.starts_with(next));
+        let has_sample = text.lines().any(|line| line.strip_prefix(name).is_some_and(is_of));
+        assert!(is_excepted || has_sample, "{name} has no sample");
+    }
+}
+
 #[test]
 fn the_page_on_mongodb_lists_every_field_that_is_read() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/mongodb.md");

@@ -118,6 +118,7 @@ impl<S: Source> Collector<S> {
         let began = moment((self.clock)());
         let contents = self.source.prepare().await?;
         let folds = sync.refresh(&*self.source, &self.status, began).await?;
+        self.status.tell_indexes(&*self.source, !sync.is_told()).await;
         let events = sync.events();
         let at = (self.clock)();
         // Rendering and compressing take milliseconds of CPU: not on a thread that serves.

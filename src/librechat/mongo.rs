@@ -10,6 +10,7 @@
 pub mod changes;
 pub mod connection;
 pub mod error;
+pub mod indexes;
 pub mod login;
 pub mod projection;
 pub mod uri;
@@ -27,6 +28,7 @@ use tokio::time::timeout;
 use self::connection::Connection;
 use self::projection::projection;
 use self::uri::Uri;
+use super::indexes::Indexes;
 use super::record::fields::Oddities;
 use super::record::view::record;
 use super::record::{Collection, Record};
@@ -177,6 +179,11 @@ impl Source for Mongo {
             visit(record, &oddities);
         }
         Ok(())
+    }
+
+    async fn indexes(&self) -> Result<Option<Indexes>, SourceError> {
+        let connection = self.connection().await?;
+        self.in_time(indexes::read(&connection.database)).await.map(Some)
     }
 
     async fn count(&self, collection: Collection) -> Result<Option<u64>, SourceError> {

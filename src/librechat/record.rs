@@ -42,6 +42,10 @@ pub enum Record<'a> {
     File(File<'a>),
     Session(Session),
     Banner(Banner),
+    Balance(Balance),
+    Group(Group<'a>),
+    QueuedTurn(QueuedTurn<'a>),
+    ScheduleRun(ScheduleRun<'a>),
     ToolCall(ToolCall<'a>),
     PromptGroup(PromptGroup<'a>),
     Prompt(Typed<'a>),
@@ -63,6 +67,10 @@ impl Record<'_> {
             Self::File(_) => Collection::Files,
             Self::Session(_) => Collection::Sessions,
             Self::Banner(_) => Collection::Banners,
+            Self::Balance(_) => Collection::Balances,
+            Self::Group(_) => Collection::Groups,
+            Self::QueuedTurn(_) => Collection::AgentQueuedTurns,
+            Self::ScheduleRun(_) => Collection::ScheduleRuns,
             Self::ToolCall(_) => Collection::ToolCalls,
             Self::PromptGroup(_) => Collection::PromptGroups,
             Self::Prompt(_) => Collection::Prompts,
@@ -206,6 +214,8 @@ pub struct User<'a> {
     pub provider: Option<Cow<'a, str>>,
     pub role: Option<Cow<'a, str>>,
     pub email_verified: bool,
+    /// `idOnTheSource`: who it is in the directory that groups are imported from, not empty.
+    pub source_id: Option<Id>,
 }
 
 /// `agents`.
@@ -260,6 +270,38 @@ pub struct Banner {
     pub from: Option<Moment>,
     /// `None`: without an end.
     pub to: Option<Moment>,
+}
+
+/// `balances`: what a user may still spend.
+#[derive(Clone, Debug, Default)]
+pub struct Balance {
+    pub id: Option<Id>,
+    pub user: Option<Id>,
+    /// `tokenCredits`: 1,000,000 are 1 USD; 0 where the document has none, `None` where it has something odd.
+    pub credits: Option<f64>,
+}
+
+/// `groups`: a team.
+#[derive(Clone, Debug, Default)]
+pub struct Group<'a> {
+    pub id: Option<Id>,
+    pub name: Option<Cow<'a, str>>,
+    /// Users by their id or by their [`User::source_id`].
+    pub members: Vec<Id>,
+}
+
+/// `agentqueuedturns`: a turn of an agent that waits, or has waited, to be run.
+#[derive(Clone, Debug, Default)]
+pub struct QueuedTurn<'a> {
+    pub status: Option<Cow<'a, str>>,
+    /// `createdAt` where there is one, else the time in the `_id`.
+    pub created: Option<Moment>,
+}
+
+/// `scheduleruns`: a run of a scheduled agent; LibreChat keeps them for 90 days.
+#[derive(Clone, Debug, Default)]
+pub struct ScheduleRun<'a> {
+    pub status: Option<Cow<'a, str>>,
 }
 
 /// `toolcalls`: a directly invoked tool.

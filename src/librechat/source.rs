@@ -3,6 +3,7 @@
 pub mod changes;
 
 use self::changes::{Start, Watched};
+use super::indexes::Indexes;
 use super::record::fields::Oddities;
 use super::record::{Collection, Moment, Record};
 
@@ -26,6 +27,11 @@ pub trait Source: Send + Sync + 'static {
         collection: Collection,
         visit: impl FnMut(Record<'_>, &Oddities) + Send,
     ) -> impl Future<Output = Result<(), SourceError>> + Send;
+
+    /// Which of the [optional indexes](super::indexes::OPTIONAL) there are. `None` when it is not known.
+    fn indexes(&self) -> impl Future<Output = Result<Option<Indexes>, SourceError>> + Send {
+        async { Ok(None) }
+    }
 
     /// How many documents `collection` has, as far as that is known without looking: right but for crashes of the
     /// server. `None` when it is not known.

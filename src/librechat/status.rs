@@ -10,8 +10,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use super::indexes::{self, OPTIONAL};
 use super::record::fields::Oddities;
 use super::record::{Collection, Moment};
+use super::source::Source;
 use crate::exposition::age::Age;
 use crate::exposition::optional::OptionalGauge;
 
@@ -52,6 +54,12 @@ struct ModeLabel {
     mode: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IndexLabels {
+    collection: &'static str,
+    key: String,
+}
+
 /// The Node exporter has a group for each of its tiers; we have one tier.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct GroupLabel {
@@ -73,6 +81,7 @@ pub struct Status {
     read: Family<DocumentLabels, Counter>,
     skipped: Family<DocumentLabels, Counter>,
     mode: Family<ModeLabel, Gauge>,
+    missing_indexes: Family<IndexLabels, Gauge>,
     progress: OptionalGauge,
     unverified: Age,
     last_duration: Family<GroupLabel, OptionalGauge>,
@@ -94,6 +103,7 @@ impl Status {
             read: Family::default(),
             skipped: Family::default(),
             mode: Family::default(),
+            missing_indexes: Family::default(),
             progress: OptionalGauge::default(),
             unverified: Age::new(clock),
             last_duration: Family::default(),
@@ -124,6 +134,9 @@ impl Status {
         let help = "How changes are found: once reads everything a single time, change_stream is told of them by MongoDB, \
                     polling reads what is new and recent at each refresh, and the rest in rotation";
         own.register("sync_mode", help, self.mode.clone());
+        let help = "Whether an optional index is missing by which polling finds late changes at once; 0 where changes are \
+                    told of (no sample while that is not known)";
+        own.register("missing_indexes", help, self.missing_indexes.clone());
         let help = "How much of the first fold is done";
         own.register("first_fold_progress_ratio", help, self.progress.clone());
         let help = "How long ago the part of history that was verified least recently was verified";
@@ -191,6 +204,16 @@ impl Status {
         if self.mode.get(&label).is_none() {
             self.mode.clear();
             self.mode.get_or_create(&label).set(1);
+        }
+    }
+
+    /// Says which optional indexes are missing; none is where it is not polled. That this cannot be asked is no reason to fail: figures do not need them.
+    pub async fn tell_indexes<S: Source>(&self, source: &S, is_polled: bool) {
+        let Ok(Some(indexes)) = source.indexes().await else { return };
+        for (collection, field) in OPTIONAL {
+            let labels = IndexLabels { collection: collection.name(), key: indexes::key(field) };
+            let is_missing = is_polled && !indexes.find_by(*collection, field);
+            self.missing_indexes.get_or_create(&labels).set(i64::from(is_missing));
         }
     }
 

@@ -77,6 +77,11 @@ impl Sync {
         self.following.arrived().await;
     }
 
+    /// Whether the source tells of changes.
+    pub const fn is_told(&self) -> bool {
+        self.following.since().is_some()
+    }
+
     /// What happened since the exporter started.
     pub fn events(&self) -> Samples {
         self.events.export()
@@ -95,6 +100,11 @@ impl Sync {
         self.following.follow(source, at, &mut self.holdings.collections).await?;
         let told_since = self.following.since();
         status.set_mode(if told_since.is_some() { "change_stream" } else { "polling" });
+        if self.holdings.collections.iter().all(Shards::is_empty) {
+            // Everything is read anew: what it came to before is not a part of it.
+            self.holdings.settled = None;
+            self.holdings.whole = None;
+        }
         let mut pass = Pass {
             source,
             status,

@@ -2,9 +2,10 @@
 //!
 //! A block of `sh` is run as it stands, with `bash -euo pipefail`, and has to end with 0. A comment right above it says what
 //! is special: `<!-- run: background -->` goes on while the rest of the page runs, until the exporter is started again;
-//! `<!-- run: MongoDB -->` and `<!-- run: Prometheus -->` need one (Prometheus brings promtool); several are separated by
-//! commas; `<!-- not run: REASON -->` is left out. A block of `text` under `<!-- prints -->` is what the block before it
-//! prints, `…` standing for any text within a line.
+//! `<!-- run: repository -->` is run in the repository and reads what is there; `<!-- run: MongoDB -->` and
+//! `<!-- run: Prometheus -->` need one (Prometheus brings promtool); several are separated by commas;
+//! `<!-- not run: REASON -->` is left out. A block of `text` under `<!-- prints -->` is what the block before it prints,
+//! `…` standing for any text within a line.
 //!
 //! What is changed in a command: ports and the address of MongoDB, and `cargo run --release --` is the built program.
 
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::markdown::{Block, Page};
+use crate::markdown::{Block, Page, root};
 
 /// The longest that anything here may take.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -29,6 +30,7 @@ const PORTS: [&str; 3] = ["9087", "9088", "9090"];
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Way {
     pub(crate) background: bool,
+    pub(crate) repository: bool,
     pub(crate) mongodb: bool,
     pub(crate) prometheus: bool,
 }
@@ -44,6 +46,7 @@ pub(crate) fn way(block: &Block) -> Result<Option<Way>, String> {
     for word in comment.strip_prefix("run:").into_iter().flat_map(|words| words.split(',')) {
         match word.trim() {
             "background" => way.background = true,
+            "repository" => way.repository = true,
             "MongoDB" => way.mongodb = true,
             "Prometheus" => way.prometheus = true,
             other => return Err(format!("nobody runs commands with {other:?}")),
@@ -147,7 +150,11 @@ impl Session {
             until_ready(page, slot.insert(command.spawn().unwrap()), &url);
             return None;
         }
-        let output = self.command(text).output().unwrap();
+        let mut command = self.command(text);
+        if way.repository {
+            command.current_dir(root());
+        }
+        let output = command.output().unwrap();
         let (said, wrong) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{}: {}\n{text}{said}{wrong}", page.path.display(), output.status);

@@ -3,9 +3,11 @@
 use mongodb::bson::{RawBsonRef, RawDocument};
 
 use super::fields::{Fields, Oddities, is_null};
+use super::id::Id;
 use super::{
-    Agent, Banner, Collection, Conversation, ConversationTag, Feedback, File, Invocation, Message, Outcome,
-    PromptGroup, Rating, Record, Session, SharedLink, ToolCall, Transaction, Typed, User,
+    Agent, Balance, Banner, Collection, Conversation, ConversationTag, Feedback, File, Group, Invocation,
+    Message, Outcome, PromptGroup, QueuedTurn, Rating, Record, ScheduleRun, Session, SharedLink, ToolCall,
+    Transaction, Typed, User,
 };
 
 /// Sees `document` as a record of `collection`. Never fails: what cannot be read is absent, and noted.
@@ -21,6 +23,10 @@ pub fn record<'a>(collection: Collection, document: &'a RawDocument) -> (Record<
         Collection::Files => Record::File(fields.file(document)),
         Collection::Sessions => Record::Session(fields.session(document)),
         Collection::Banners => Record::Banner(fields.banner(document)),
+        Collection::Balances => Record::Balance(fields.balance(document)),
+        Collection::Groups => Record::Group(fields.group(document)),
+        Collection::AgentQueuedTurns => Record::QueuedTurn(fields.queued_turn(document)),
+        Collection::ScheduleRuns => Record::ScheduleRun(fields.schedule_run(document)),
         Collection::ToolCalls => Record::ToolCall(fields.tool_call(document)),
         Collection::PromptGroups => Record::PromptGroup(fields.prompt_group(document)),
         Collection::Prompts => Record::Prompt(fields.typed(document)),
@@ -87,6 +93,10 @@ impl Fields {
             "provider" => user.provider = fields.text("provider", value),
             "role" => user.role = fields.text("role", value),
             "emailVerified" => user.email_verified = fields.flag("emailVerified", value),
+            "idOnTheSource" => {
+                let id = fields.text("idOnTheSource", value).filter(|id| !id.is_empty());
+                user.source_id = id.as_deref().map(Id::from);
+            }
             _ => {}
         });
         user
@@ -159,6 +169,60 @@ impl Fields {
             _ => {}
         });
         banner
+    }
+
+    fn balance(&mut self, document: &RawDocument) -> Balance {
+        // LibreChat's own default.
+        let mut balance = Balance { credits: Some(0.0), ..Balance::default() };
+        self.each(document, |fields, name, value| match name {
+            "_id" => balance.id = fields.id("_id", value),
+            "user" => balance.user = fields.id("user", value),
+            "tokenCredits" if !is_null(value) => balance.credits = fields.number("tokenCredits", value),
+            _ => {}
+        });
+        balance
+    }
+
+    fn group<'a>(&mut self, document: &'a RawDocument) -> Group<'a> {
+        let mut group = Group::default();
+        self.each(document, |fields, name, value| match (name, value) {
+            ("_id", value) => group.id = fields.id("_id", value),
+            ("name", value) => group.name = fields.text("name", value).filter(|name| !name.is_empty()),
+            ("memberIds", RawBsonRef::Array(members)) => {
+                for member in members {
+                    match member {
+                        Ok(member) => group.members.extend(fields.id("memberIds", member)),
+                        Err(_) => fields.oddities.note("document"),
+                    }
+                }
+            }
+            ("memberIds", other) => group.members.extend(fields.absent::<Id>("memberIds", other)),
+            _ => {}
+        });
+        group
+    }
+
+    fn queued_turn<'a>(&mut self, document: &'a RawDocument) -> QueuedTurn<'a> {
+        let mut turn = QueuedTurn::default();
+        let mut made = None;
+        self.each(document, |fields, name, value| match name {
+            "_id" => made = fields.id("_id", value).and_then(|id| id.time()),
+            "status" => turn.status = fields.text("status", value),
+            "createdAt" => turn.created = fields.moment("createdAt", value),
+            _ => {}
+        });
+        turn.created = turn.created.or(made);
+        turn
+    }
+
+    fn schedule_run<'a>(&mut self, document: &'a RawDocument) -> ScheduleRun<'a> {
+        let mut run = ScheduleRun::default();
+        self.each(document, |fields, name, value| {
+            if name == "status" {
+                run.status = fields.text("status", value);
+            }
+        });
+        run
     }
 
     fn tool_call<'a>(&mut self, document: &'a RawDocument) -> ToolCall<'a> {

@@ -47,6 +47,11 @@ impl Shards {
         }
     }
 
+    /// Whether nothing of it is held.
+    pub const fn is_empty(&self) -> bool {
+        self.old.is_empty() && self.list.is_empty()
+    }
+
     /// Lets go of everything that was read, to read it anew.
     pub fn reset(&mut self) {
         *self = Self { is_history: self.is_history, ..Self::new(self.collection) };

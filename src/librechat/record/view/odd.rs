@@ -119,7 +119,14 @@ fn any_one_field_may_be_anything() {
 
 /// `_id` is asked for always, and read of some.
 fn unread(collection: Collection, field: &str) -> bool {
-    field == "_id" && !matches!(collection, Collection::Users | Collection::Sessions)
+    let has_id = [
+        Collection::Users,
+        Collection::Sessions,
+        Collection::Balances,
+        Collection::Groups,
+        Collection::AgentQueuedTurns,
+    ];
+    field == "_id" && !has_id.contains(&collection)
 }
 
 #[test]
@@ -157,8 +164,18 @@ fn ten_thousand_labels_are_capped() {
     for number in 0..10_000 {
         absorb(&mut folds, Collection::Messages, &doc! { "model": format!("model {number}\u{7}") });
     }
+    for number in 0..10_000 {
+        absorb(
+            &mut folds,
+            Collection::Groups,
+            &doc! { "name": format!("group {number}"), "memberIds": ["u"] },
+        );
+    }
     let text = folds.export(AT).render();
     let models = text.lines().filter(|line| line.starts_with("librechat_model_usage_count{")).count();
     assert_eq!(models, 201);
     assert!(text.contains("librechat_model_usage_count{model=\"other\"} 9800"));
+    // Groups do not add up: who is in several counts in each.
+    let groups = text.lines().filter(|line| line.starts_with("librechat_active_users_by_group{")).count();
+    assert_eq!(groups, 200);
 }
