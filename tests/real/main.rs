@@ -51,6 +51,7 @@ mod librechat_unbroken;
 mod mistakes;
 mod mtls;
 mod oauth2;
+mod one_member;
 mod operator;
 mod outage;
 mod rotation;
