@@ -25,8 +25,9 @@ use mongodb::bson::{DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf,
 use mongodb::options::Hint;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
+use tracing::info;
 
-use self::connection::Connection;
+use self::connection::{Connection, is_replicated};
 use self::projection::projection;
 use self::query::Query;
 use self::uri::Uri;
@@ -143,11 +144,17 @@ impl Source for Mongo {
 
     async fn check(&self) -> Result<(), SourceError> {
         let connection = self.connection().await?;
-        let ping = connection.database.run_command(doc! { "ping": 1 });
-        match timeout(CONNECT * 2, ping).await {
-            Ok(answer) => answer.map(|_| ()).map_err(|error| self.explain(&error)),
-            Err(_) => Err(SourceError { text: "MongoDB does not answer".into() }),
+        let asking = is_replicated(&connection.database);
+        let is_replicated = match timeout(CONNECT * 2, asking).await {
+            Ok(answer) => answer.map_err(|error| self.explain(&error))?,
+            Err(_) => return Err(SourceError { text: "MongoDB does not answer".into() }),
+        };
+        if is_replicated != connection.is_replicated {
+            // What was agreed on with the one is an error to the other.
+            info!("MongoDB became another kind of server: connecting again");
+            self.reconnect(self.target.current().uri.clone());
         }
+        Ok(())
     }
 
     async fn prepare(&self) -> Result<Contents, SourceError> {

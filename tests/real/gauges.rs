@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::exporter::Exporter;
-use crate::exposition::{Series, differences, parse};
+use crate::exposition::{Series, differences, parse, value};
 use crate::mongod::{DATABASE, Mongod, READER, golden};
 use crate::servers::eventually;
 
@@ -228,4 +228,44 @@ async fn a_reader_is_told_of_the_index_that_is_missing_until_there_is_one() {
     let index = mongodb::IndexModel::builder().keys(doc! { "updatedAt": 1 }).build();
     messages.create_index(index).await.unwrap();
     is(0.0).await;
+}
+
+#[tokio::test]
+async fn an_index_on_their_updates_finds_old_documents_that_change() {
+    let mongod = Mongod::start().await;
+    mongod.load("seed1").await;
+    let database = mongod.client().database(DATABASE);
+    for name in ["messages", "conversations"] {
+        let index = mongodb::IndexModel::builder().keys(doc! { "updatedAt": -1, "_id": 1 }).build();
+        database.collection::<Document>(name).create_index(index).await.unwrap();
+    }
+    let exporter = Exporter::serve(&[("MONGO_URI", &mongod.uri()), ("REFRESH_INTERVAL", "1s")]).await;
+    let rated = "librechat_message_feedback_thumbs_up_total";
+    let before = value(&exporter.until_sample("librechat_message_count", Some(3000.0)).await, rated).unwrap();
+
+    let change = async |name: &str, filter: Document, mut set: Document| {
+        set.insert("updatedAt", DateTime::now());
+        let changed = database.collection::<Document>(name).update_one(filter, doc! { "$set": set }).await;
+        assert_eq!(changed.unwrap().modified_count, 1, "{name}");
+    };
+    let unrated = doc! { "isCreatedByUser": false, "feedback": { "$exists": false }, "error": { "$ne": true } };
+    change("messages", unrated, doc! { "feedback": { "rating": "thumbsUp" } }).await;
+    exporter.until_sample(rated, Some(before + 1.0)).await;
+    change("conversations", doc! {}, doc! { "agent_id": "agent_of_late" }).await;
+
+    for name in ["messages", "conversations"] {
+        eventually(&format!("{name} are read by their updates"), async || {
+            let samples = exporter.scrape().await;
+            let read = |reason: &str| {
+                let labels = [("collection", name), ("reason", reason)];
+                let labels = labels.map(|(label, value)| (label.to_owned(), value.to_owned())).into();
+                let series = Series { name: "librechat_exporter_documents_read_total".to_owned(), labels };
+                samples.get(&series).copied().unwrap_or_default()
+            };
+            let (found, read) = (read("updated"), read("changed"));
+            // Found again and again, the shard around it is read once.
+            if found >= 2.0 && read > 0.0 && read <= 1_024.0 { Ok(()) } else { Err(format!("{found}, {read}")) }
+        })
+        .await;
+    }
 }

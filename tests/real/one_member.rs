@@ -121,6 +121,10 @@ async fn a_standalone_server_with_data_becomes_a_replica_set_of_one_and_goes_bac
     insert_message(&mongod).await;
     // Nothing but the change stream tells of it within the hour.
     told.until_sample("librechat_message_count", Some(3002.0)).await;
+    drop(told);
+    let through = Exporter::serve(&[("MONGO_URI", &uri), ("REFRESH_INTERVAL", "1s")]).await;
+    through.until_sample("librechat_message_count", Some(3002.0)).await;
+    until_mode(&through, "change_stream").await;
 
     mongod.terminate().await;
     mongod.restart_with(&["--auth"]).await;
@@ -139,6 +143,9 @@ async fn a_standalone_server_with_data_becomes_a_replica_set_of_one_and_goes_bac
     let again = Exporter::serve(&[("MONGO_URI", &uri)]).await;
     again.until_sample("librechat_message_count", Some(3003.0)).await;
     until_mode(&again, "polling").await;
+    // Nor does what ran all the time need to be started again.
+    through.until_sample("librechat_message_count", Some(3003.0)).await;
+    until_mode(&through, "polling").await;
 }
 
 #[tokio::test]

@@ -15,6 +15,8 @@ use crate::librechat::mongo::uri::Uri;
 #[derive(Debug)]
 pub struct Connection {
     pub database: Database,
+    /// What it was when it was first asked.
+    pub is_replicated: bool,
     session: tokio::sync::Mutex<ClientSession>,
     told: Mutex<Told>,
 }
@@ -41,14 +43,15 @@ impl Connection {
         let has_concern = options.read_concern.is_some();
         let client = Client::with_options(options)?;
         let name = settings.database_name();
-        let database = if !has_concern && is_replicated(&client.database(name)).await? {
+        let is_replicated = is_replicated(&client.database(name)).await?;
+        let database = if is_replicated && !has_concern {
             let majority = DatabaseOptions::builder().read_concern(ReadConcern::majority()).build();
             client.database_with_options(name, majority)
         } else {
             client.database(name)
         };
         let session = client.start_session().await?;
-        Ok(Self { database, session: session.into(), told: Mutex::default() })
+        Ok(Self { database, is_replicated, session: session.into(), told: Mutex::default() })
     }
 
     /// The session, which has seen all that the change stream told of. One reading at a time.
@@ -78,7 +81,7 @@ pub fn anyone() -> SelectionCriteria {
 }
 
 /// Whether it is a replica set or a cluster of them: only there the concern `majority` means something, and is known.
-async fn is_replicated(database: &Database) -> mongodb::error::Result<bool> {
+pub async fn is_replicated(database: &Database) -> mongodb::error::Result<bool> {
     let hello = database.run_command(doc! { "hello": 1 }).selection_criteria(anyone()).await;
     match hello {
         Ok(hello) => Ok(tells_of_replication(&hello)),

@@ -7,12 +7,13 @@
 use tracing::{info, warn};
 
 use super::shards::Shards;
+use crate::librechat::recent::MINUTE;
 use crate::librechat::record::Moment;
 use crate::librechat::source::changes::{Change, Changes, Start, Watched};
 use crate::librechat::source::{Source, SourceError};
 
 /// A source that cannot tell of changes is asked again after this: rights are granted, servers become replica sets.
-const ASK_AGAIN: i64 = 3_600_000;
+const ASK_AGAIN: i64 = 5 * MINUTE;
 
 /// How changes become known.
 #[derive(Debug, Default)]
