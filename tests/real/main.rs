@@ -16,6 +16,7 @@ mod browser;
 mod certificates;
 mod exporter;
 mod exposition;
+mod fleet;
 #[path = "../support/dashboards.rs"]
 mod grafana;
 mod http;
@@ -29,6 +30,8 @@ mod process;
 mod prometheus;
 mod proxies;
 mod replica_set;
+#[path = "../support/sample_dashboard.rs"]
+mod sample_dashboard;
 mod servers;
 #[path = "../support/stream.rs"]
 mod stream;
