@@ -14,10 +14,10 @@ use super::buckets::Buckets;
 use super::family::{Description, Family, Kind};
 
 /// Samples by family. Families and samples come out in a fixed order, so that equal collections render equally.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Samples(BTreeMap<&'static str, Rows>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rows {
     pub(super) description: Description,
     pub(super) rows: BTreeMap<Vec<String>, Value>,

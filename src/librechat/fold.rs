@@ -4,7 +4,7 @@
 //! has no clock and does no I/O: whatever it is fed twice it counts twice, so its callers feed it each record once.
 //!
 //! To add a metric: a [`Family`](crate::exposition::family::Family) in the fold that has its figures, and a line in that
-//! fold's `export`. To add a fold: a file below `fold/`, and a line in the list at the end of this one.
+//! fold's `export`, or `export_totals` where it does not depend on the time. To add a fold: a file below `fold/`, and a line in the list at the end of this one.
 
 pub mod activity;
 pub mod agents;
@@ -31,16 +31,18 @@ pub mod traffic;
 pub mod unique_users;
 pub mod users;
 
+use std::sync::OnceLock;
+
 use super::recent::Recent;
 use super::record::{Moment, Record};
-use super::scope::{Directory, Options, Scope};
+use super::scope::{Directory, Names, Options, Scope};
 use crate::exposition::cap::cap;
 use crate::exposition::family::Description;
 use crate::exposition::samples::Samples;
 
 /// One group of figures.
 pub trait Fold: Clone + Default {
-    /// Every family that `export` may add samples to.
+    /// Every family that it may add samples to.
     const FAMILIES: &'static [Description];
 
     fn absorb(&mut self, record: &Record<'_>);
@@ -48,7 +50,15 @@ pub trait Fold: Clone + Default {
     /// Takes in what another fold absorbed: the same as absorbing its records.
     fn merge(&mut self, other: &Self);
 
-    fn export(&self, scope: &Scope<'_>, samples: &mut Samples);
+    /// Figures over all time: they stay as they are until something is absorbed, and are not made anew at each refresh.
+    fn export_totals(&self, names: &Names<'_>, samples: &mut Samples) {
+        let _ = (names, samples);
+    }
+
+    /// Figures that depend on the instant.
+    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
+        let _ = (scope, samples);
+    }
 }
 
 /// A mean, or nothing when there is nothing to take it of: absent is honest, zero is a claim.
@@ -101,6 +111,8 @@ macro_rules! folds {
             directory: Directory,
             recent: Recent,
             $($field: $fold,)+
+            /// Of what was absorbed by now, once they were asked for.
+            totals: OnceLock<Samples>,
         }
 
         impl Folds {
@@ -111,6 +123,7 @@ macro_rules! folds {
                     directory: Directory::new(&options),
                     recent: Recent::since(horizon),
                     $($field: Default::default(),)+
+                    totals: OnceLock::new(),
                 }
             }
 
@@ -120,6 +133,7 @@ macro_rules! folds {
             }
 
             pub fn absorb(&mut self, record: &Record<'_>) {
+                self.totals.take();
                 self.directory.absorb(record);
                 self.recent.absorb(record);
                 $(self.$field.absorb(record);)+
@@ -132,6 +146,7 @@ macro_rules! folds {
 
             /// Takes in what another absorbed.
             pub fn merge(&mut self, other: &Self) {
+                self.totals.take();
                 self.directory.merge(&other.directory);
                 self.recent.merge(&other.recent);
                 $(self.$field.merge(&other.$field);)+
@@ -139,12 +154,17 @@ macro_rules! folds {
 
             /// All figures as of `at`.
             pub fn export(&self, at: Moment) -> Samples {
-                let mut samples = Samples::default();
-                Self::families().for_each(|family| samples.declare(family));
-                let options = self.options;
-                let scope = Scope { at, directory: &self.directory, recent: &self.recent, options };
+                let names = Names { directory: &self.directory, options: self.options };
+                let totals = self.totals.get_or_init(|| {
+                    let mut totals = Samples::default();
+                    Self::families().for_each(|family| totals.declare(family));
+                    $(self.$field.export_totals(&names, &mut totals);)+
+                    totals
+                });
+                let mut samples = totals.clone();
+                let scope = Scope { at, names, recent: &self.recent };
                 $(self.$field.export(&scope, &mut samples);)+
-                cap(&mut samples, options.max_label_values);
+                cap(&mut samples, self.options.max_label_values);
                 samples
             }
         }
@@ -182,7 +202,7 @@ folds! {
 pub(crate) mod testing {
     //! What tests of folds share: feed records, read lines.
 
-    use super::{Directory, Fold, Moment, Options, Recent, Record, Samples, Scope};
+    use super::{Directory, Fold, Moment, Names, Options, Recent, Record, Samples, Scope};
 
     /// The lines that a fold exports for `records`, with `others` in the directory only. Absorbing all records in one
     /// fold and merging two that had half of them must come to the same.
@@ -200,7 +220,8 @@ pub(crate) mod testing {
         let (mut directory, mut recent) = (Directory::new(&options), Recent::since(Moment(i64::MIN)));
         others.iter().chain(records).for_each(|record| directory.absorb(record));
         records.iter().for_each(|record| recent.absorb(record));
-        let scope = Scope { at: Moment(at), directory: &directory, recent: &recent, options };
+        let names = Names { directory: &directory, options };
+        let scope = Scope { at: Moment(at), names, recent: &recent };
         let fold = |records: &[Record<'_>]| {
             let mut fold = F::default();
             records.iter().for_each(|record| fold.absorb(record));
@@ -208,6 +229,7 @@ pub(crate) mod testing {
         };
         let render = |fold: &F| {
             let mut samples = Samples::default();
+            fold.export_totals(&names, &mut samples);
             fold.export(&scope, &mut samples);
             samples.render()
         };

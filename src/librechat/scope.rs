@@ -1,15 +1,24 @@
 //! What exports may look up besides their own state: the instant, who belongs to an id, and what happened lately.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::numbered::{Number, Numbered};
 use super::recent::{DAY, LONGEST, Recent};
 use super::record::id::{Id, Key};
 use super::record::{Group, Moment, Record};
+use super::table::{Combine, Table};
 
 /// The label of users of whom no domain is known.
 pub const UNKNOWN: &str = "unknown";
+
+/// The agent that was read last.
+impl Combine for Number {
+    fn combine(&mut self, other: Self) {
+        *self = other;
+    }
+}
 
 /// What is made of the records, besides the records themselves.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +48,7 @@ pub struct Directory {
     users: HashMap<Id, Person>,
     agents: HashMap<Box<str>, Option<Box<str>>>,
     /// By the number of an agent's id.
-    conversations: HashMap<Key, Number>,
+    conversations: Table<Key, Number>,
     agent_ids: Numbered<Box<str>>,
     groups: BTreeSet<Arc<str>>,
     /// The groups of each member, by whichever id they have the member.
@@ -79,8 +88,10 @@ impl Directory {
             }
             Record::Group(group) => self.group(group),
             Record::Conversation(conversation) => {
-                if let (Some(id), Some(agent)) = (conversation.id, conversation.agent.as_deref()) {
-                    self.conversations.extend(self.agent_ids.number(agent).map(|agent| (id, agent)));
+                if let (Some(id), Some(agent)) = (conversation.id, conversation.agent.as_deref())
+                    && let Some(agent) = self.agent_ids.number(agent)
+                {
+                    self.conversations.add(id, agent);
                 }
             }
             _ => {}
@@ -109,9 +120,9 @@ impl Directory {
         self.users.extend(other.users.iter().map(|(id, person)| (id.clone(), person.clone())));
         self.agents.extend(other.agents.iter().map(|(id, name)| (id.clone(), name.clone())));
         let agents = self.agent_ids.take_in(&other.agent_ids);
-        let conversations = other.conversations.iter();
-        self.conversations
-            .extend(conversations.filter_map(|(id, agent)| Some((*id, agents.number(*agent)?))));
+        for (id, agent) in other.conversations.iter() {
+            agents.number(agent).into_iter().for_each(|agent| self.conversations.add(*id, agent));
+        }
         self.groups.extend(other.groups.iter().cloned());
         for (member, labels) in &other.members {
             labels.iter().for_each(|label| self.member(member, label));
@@ -119,13 +130,27 @@ impl Directory {
     }
 }
 
-/// What an export is given: `at`, the instant of all values, the directory, and what happened lately.
+/// Who and what belongs to an id.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a> {
+    pub directory: &'a Directory,
+    pub options: Options,
+}
+
+/// What an export is given: `at`, the instant of all values, the names, and what happened lately.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
     pub at: Moment,
-    pub directory: &'a Directory,
+    pub names: Names<'a>,
     pub recent: &'a Recent,
-    pub options: Options,
+}
+
+impl<'a> Deref for Scope<'a> {
+    type Target = Names<'a>;
+
+    fn deref(&self) -> &Names<'a> {
+        &self.names
+    }
 }
 
 /// A time window that ends at the instant of an export, its first moment included.
@@ -146,12 +171,14 @@ impl Window {
     }
 }
 
-impl<'a> Scope<'a> {
+impl Scope<'_> {
     /// The first moment of a window.
     pub const fn start(&self, window: Window) -> Moment {
         self.at.before(window.millis())
     }
+}
 
+impl<'a> Names<'a> {
     /// How a user is shown in the per-user families; nobody unless they are wanted. A user who is gone, or has no
     /// email address, is shown by id.
     pub fn user_label(&self, user: Option<&Id>) -> Option<String> {
@@ -196,7 +223,7 @@ impl<'a> Scope<'a> {
 
     /// The agent that a conversation is with.
     pub fn conversation_agent(&self, conversation: Key) -> Option<Number> {
-        self.directory.conversations.get(&conversation).copied()
+        self.directory.conversations.get(&conversation)
     }
 
     /// The id of an agent that a conversation is with.

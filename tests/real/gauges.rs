@@ -248,7 +248,8 @@ async fn an_index_on_their_updates_finds_old_documents_that_change() {
         let changed = database.collection::<Document>(name).update_one(filter, doc! { "$set": set }).await;
         assert_eq!(changed.unwrap().modified_count, 1, "{name}");
     };
-    let unrated = doc! { "isCreatedByUser": false, "feedback": { "$exists": false }, "error": { "$ne": true } };
+    let unrated =
+        doc! { "isCreatedByUser": false, "feedback": { "$exists": false }, "error": { "$ne": true } };
     change("messages", unrated, doc! { "feedback": { "rating": "thumbsUp" } }).await;
     exporter.until_sample(rated, Some(before + 1.0)).await;
     change("conversations", doc! {}, doc! { "agent_id": "agent_of_late" }).await;
@@ -264,7 +265,11 @@ async fn an_index_on_their_updates_finds_old_documents_that_change() {
             };
             let (found, read) = (read("updated"), read("changed"));
             // Found again and again, the shard around it is read once.
-            if found >= 2.0 && read > 0.0 && read <= 1_024.0 { Ok(()) } else { Err(format!("{found}, {read}")) }
+            if found >= 2.0 && read > 0.0 && read <= 1_024.0 {
+                Ok(())
+            } else {
+                Err(format!("{found}, {read}"))
+            }
         })
         .await;
     }

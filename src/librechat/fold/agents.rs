@@ -11,7 +11,7 @@ use crate::exposition::samples::Samples;
 use crate::librechat::numbered::{Number, Numbered};
 use crate::librechat::record::id::{Id, Key};
 use crate::librechat::record::{Answerer, Moment, Record};
-use crate::librechat::scope::{Scope, Window};
+use crate::librechat::scope::{Names, Scope, Window};
 use crate::librechat::table::Table;
 
 static USAGE: Family<1> =
@@ -73,7 +73,6 @@ struct Usage<'a> {
     by_domain: BTreeMap<&'a str, f64>,
     users: Vec<&'a Id>,
     conversations: f64,
-    last: Option<Moment>,
 }
 
 impl Agents {
@@ -84,28 +83,23 @@ impl Agents {
     }
 
     /// By label, of the agents that still exist; adds the samples by user.
-    fn usage<'a>(&'a self, scope: &Scope<'a>, samples: &mut Samples) -> BTreeMap<&'a str, Usage<'a>> {
-        let labels: Vec<_> = self.ids.values().map(|id| scope.existing_agent(id)).collect();
+    fn usage<'a>(&'a self, names: &Names<'a>, samples: &mut Samples) -> BTreeMap<&'a str, Usage<'a>> {
+        let labels: Vec<_> = self.ids.values().map(|id| names.existing_agent(id)).collect();
         let label = |agent: &Number| labels.get(agent.index()).copied().flatten();
         let mut by_label: BTreeMap<&str, Usage<'_>> = BTreeMap::new();
         for ((agent, user), number) in self.messages.iter() {
             let Some(label) = label(agent) else { continue };
             let usage = by_label.entry(label).or_default();
-            usage.messages += f64::from(*number);
-            *usage.by_domain.entry(scope.domain(user.as_ref())).or_default() += f64::from(*number);
+            usage.messages += f64::from(number);
+            *usage.by_domain.entry(names.domain(user.as_ref())).or_default() += f64::from(number);
             usage.users.extend(user);
-            if let Some(user) = scope.user_label(user.as_ref()) {
-                samples.push(&BY_USER, [label, &user], f64::from(*number));
+            if let Some(user) = names.user_label(user.as_ref()) {
+                samples.push(&BY_USER, [label, &user], f64::from(number));
             }
         }
         for ((agent, _), ()) in self.conversations.iter() {
             if let Some(usage) = label(agent).and_then(|label| by_label.get_mut(label)) {
                 usage.conversations += 1.0;
-            }
-        }
-        for (agent, last) in &self.last {
-            if let Some(usage) = label(agent).and_then(|label| by_label.get_mut(label)) {
-                usage.last = usage.last.max(Some(*last));
             }
         }
         by_label
@@ -130,8 +124,8 @@ impl Fold for Agents {
             Record::Message(message) => {
                 let Some(Answerer::Agent(id)) = message.answerer() else { return };
                 let Some(agent) = self.ids.number(id) else { return };
-                *self.messages.entry((agent, message.user.clone())) += 1;
-                self.conversations.entry((agent, message.conversation));
+                self.messages.add((agent, message.user.clone()), 1);
+                self.conversations.add((agent, message.conversation), ());
                 self.used(agent, message.created);
             }
             _ => {}
@@ -142,12 +136,12 @@ impl Fold for Agents {
         let agents = self.ids.take_in(&other.ids);
         for ((agent, user), number) in other.messages.iter() {
             if let Some(agent) = agents.number(*agent) {
-                *self.messages.entry((agent, user.clone())) += number;
+                self.messages.add((agent, user.clone()), number);
             }
         }
         for ((agent, conversation), ()) in other.conversations.iter() {
             if let Some(agent) = agents.number(*agent) {
-                self.conversations.entry((agent, *conversation));
+                self.conversations.add((agent, *conversation), ());
             }
         }
         for (agent, last) in &other.last {
@@ -160,8 +154,8 @@ impl Fold for Agents {
         }
     }
 
-    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
-        for (label, mut usage) in self.usage(scope, samples) {
+    fn export_totals(&self, names: &Names<'_>, samples: &mut Samples) {
+        for (label, mut usage) in self.usage(names, samples) {
             samples.push(&USAGE, [label], usage.messages);
             for (domain, number) in &usage.by_domain {
                 samples.push(&BY_DOMAIN, [label, domain], *number);
@@ -170,12 +164,21 @@ impl Fold for Agents {
             usage.users.dedup();
             samples.push(&UNIQUE_USERS, [label], count(usage.users.len()));
             samples.push_mean(&MESSAGES_PER_USE, [label], usage.messages, usage.conversations);
-            if let Some(last) = usage.last {
-                samples.push(&LAST_USED, [label], scope.at.seconds_since(last));
-            }
         }
         for (author, number) in &self.authors {
-            samples.push(&CREATED, [scope.domain(author.as_ref())], count(*number));
+            samples.push(&CREATED, [names.domain(author.as_ref())], count(*number));
+        }
+    }
+
+    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
+        let mut last: BTreeMap<&str, Moment> = BTreeMap::new();
+        for (agent, at) in &self.last {
+            if let Some(label) = self.ids.value(*agent).and_then(|id| scope.existing_agent(id)) {
+                last.entry(label).and_modify(|last| *last = (*at).max(*last)).or_insert(*at);
+            }
+        }
+        for (label, at) in last {
+            samples.push(&LAST_USED, [label], scope.at.seconds_since(at));
         }
         export_recent(scope, samples);
     }

@@ -10,7 +10,7 @@ use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::record::id::Id;
 use crate::librechat::record::{Balance, Record};
-use crate::librechat::scope::Scope;
+use crate::librechat::scope::Names;
 
 static CREDITS: Family<0> = Family::gauge(
     "librechat_balance_credits",
@@ -66,7 +66,7 @@ impl Fold for Balances {
         other.0.iter().for_each(|(user, balance)| self.take(user, balance.clone()));
     }
 
-    fn export(&self, _scope: &Scope<'_>, samples: &mut Samples) {
+    fn export_totals(&self, _names: &Names<'_>, samples: &mut Samples) {
         let credits: Vec<f64> = self.0.values().filter_map(|balance| balance.credits).collect();
         if !credits.is_empty() {
             samples.push(&CREDITS, [], credits.iter().sum());

@@ -6,8 +6,8 @@ use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::record::id::Key;
 use crate::librechat::record::{Moment, Record};
-use crate::librechat::scope::{Scope, Window};
-use crate::librechat::table::Table;
+use crate::librechat::scope::{Names, Scope, Window};
+use crate::librechat::table::{Combine, Table};
 
 static DURATION: Family<0> = Family::gauge(
     "librechat_conversation_duration_seconds_avg",
@@ -62,8 +62,8 @@ impl Default for Told {
     }
 }
 
-impl Told {
-    fn merge(&mut self, other: Self) {
+impl Combine for Told {
+    fn combine(&mut self, other: Self) {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
         self.messages = self.messages.saturating_add(other.messages);
@@ -88,7 +88,7 @@ impl Fold for Conversations {
                 if let Some(id) = message.conversation {
                     let none = Told { messages: 1, ..Told::default() };
                     let told = message.created.map_or(none, |at| Told { first: at, last: at, ..none });
-                    self.by_id.entry(id).merge(told);
+                    self.by_id.add(id, told);
                 }
             }
             Record::Conversation(conversation) => self.begun.extend(conversation.created),
@@ -97,13 +97,13 @@ impl Fold for Conversations {
     }
 
     fn merge(&mut self, other: &Self) {
-        other.by_id.iter().for_each(|(id, told)| self.by_id.entry(*id).merge(*told));
+        self.by_id.merge(&other.by_id);
         self.begun.extend(&other.begun);
     }
 
-    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
+    fn export_totals(&self, _names: &Names<'_>, samples: &mut Samples) {
         let mut duration = Mean::default();
-        let mut lengths = Vec::with_capacity(self.by_id.len());
+        let mut lengths = Vec::new();
         for (_, told) in self.by_id.iter() {
             lengths.push(f64::from(told.messages));
             if told.first <= told.last {
@@ -116,6 +116,9 @@ impl Fold for Conversations {
         for (family, percent) in [(&P50, 50), (&P90, 90), (&P95, 95)] {
             percentile(&lengths, percent).into_iter().for_each(|length| samples.push(family, [], length));
         }
+    }
+
+    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         for (family, window) in
             [(&NEW_DAY, Window::Day), (&NEW_WEEK, Window::Week), (&NEW_MONTH, Window::Month)]
         {

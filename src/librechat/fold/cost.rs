@@ -11,7 +11,7 @@ use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::record::id::{Id, Key};
 use crate::librechat::record::{Record, Transaction};
-use crate::librechat::scope::{Scope, UNKNOWN, Window};
+use crate::librechat::scope::{Names, Scope, UNKNOWN, Window};
 use crate::librechat::table::Table;
 
 static SUM: Family<1> =
@@ -105,9 +105,9 @@ impl Fold for Cost {
                 let token_type = row.token_type.as_deref().unwrap_or(UNKNOWN);
                 self.by_type.entry(token_type.to_owned()).or_default().add(usd);
                 *self.by_model.entry(model.to_owned()).or_default() += usd;
-                *self.by_user.entry(row.user.clone()) += usd;
+                self.by_user.add(row.user.clone(), usd);
                 if let Some(conversation) = row.conversation {
-                    *self.by_conversation.entry(conversation) += usd;
+                    self.by_conversation.add(conversation, usd);
                 }
             }
             _ => {}
@@ -119,22 +119,13 @@ impl Fold for Cost {
             self.by_type.entry(token_type.clone()).or_default().merge(*mean);
         }
         merge(&mut self.by_model, &other.by_model);
-        for (user, usd) in other.by_user.iter() {
-            *self.by_user.entry(user.clone()) += usd;
-        }
-        for (conversation, usd) in other.by_conversation.iter() {
-            *self.by_conversation.entry(*conversation) += usd;
-        }
+        self.by_user.merge(&other.by_user);
+        self.by_conversation.merge(&other.by_conversation);
         self.users += other.users;
         self.conversations += other.conversations;
     }
 
-    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
-        for (family, window) in [(&DAY, Window::Day), (&WEEK, Window::Week), (&MONTH, Window::Month)] {
-            let spendings = scope.recent.spendings(scope.start(window));
-            // A sum of nothing is -0 otherwise.
-            samples.push(family, [], spendings.fold(0.0, |sum, spending| sum + spending.usd));
-        }
+    fn export_totals(&self, names: &Names<'_>, samples: &mut Samples) {
         let total: f64 = self.by_type.values().map(|mean| mean.sum).sum();
         samples.push(&TOTAL, [], total);
         samples.push(&PER_USER, [], if self.users == 0.0 { 0.0 } else { total / self.users });
@@ -146,26 +137,33 @@ impl Fold for Cost {
         }
         self.by_model.iter().for_each(|(model, usd)| samples.push(&PER_MODEL, [model], *usd));
         // Also of groups that cost nothing: they are known.
-        scope.groups().for_each(|group| samples.push(&BY_GROUP, [group], 0.0));
+        names.groups().for_each(|group| samples.push(&BY_GROUP, [group], 0.0));
         let mut domains: BTreeMap<&str, f64> = BTreeMap::new();
         for (user, usd) in self.by_user.iter() {
-            *domains.entry(scope.domain(user.as_ref())).or_default() += usd;
-            for group in scope.groups_of(user.as_ref()) {
-                samples.push(&BY_GROUP, [group], *usd);
+            *domains.entry(names.domain(user.as_ref())).or_default() += usd;
+            for group in names.groups_of(user.as_ref()) {
+                samples.push(&BY_GROUP, [group], usd);
             }
-            if let Some(user) = scope.user_label(user.as_ref()) {
-                samples.push(&BY_USER, [&user], *usd);
+            if let Some(user) = names.user_label(user.as_ref()) {
+                samples.push(&BY_USER, [&user], usd);
             }
         }
         domains.iter().for_each(|(domain, usd)| samples.push(&BY_DOMAIN, [domain], *usd));
         let mut agents: BTreeMap<_, f64> = BTreeMap::new();
         for (conversation, usd) in self.by_conversation.iter() {
-            if let Some(agent) = scope.conversation_agent(*conversation) {
+            if let Some(agent) = names.conversation_agent(*conversation) {
                 *agents.entry(agent).or_default() += usd;
             }
         }
         for (agent, usd) in agents {
-            samples.push(&BY_AGENT, [scope.agent(scope.conversation_agent_id(agent))], usd);
+            samples.push(&BY_AGENT, [names.agent(names.conversation_agent_id(agent))], usd);
+        }
+    }
+    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
+        for (family, window) in [(&DAY, Window::Day), (&WEEK, Window::Week), (&MONTH, Window::Month)] {
+            let spendings = scope.recent.spendings(scope.start(window));
+            // A sum of nothing is -0 otherwise.
+            samples.push(family, [], spendings.fold(0.0, |sum, spending| sum + spending.usd));
         }
     }
 }

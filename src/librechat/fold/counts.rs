@@ -6,7 +6,7 @@ use super::Fold;
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::record::{Collection, Record};
-use crate::librechat::scope::Scope;
+use crate::librechat::scope::Names;
 
 macro_rules! counted {
     ($($collection:ident => $family:ident, $name:literal, $what:literal;)+) => {
@@ -58,7 +58,7 @@ impl Fold for Counts {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-    fn export(&self, _scope: &Scope<'_>, samples: &mut Samples) {
+    fn export_totals(&self, _names: &Names<'_>, samples: &mut Samples) {
         for (collection, family) in COUNTED {
             let count = self.0.get(collection).copied().unwrap_or_default();
             samples.push(family, [], count as f64);

@@ -6,7 +6,7 @@ use super::Fold;
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::record::{Rating, Record};
-use crate::librechat::scope::{Scope, UNKNOWN};
+use crate::librechat::scope::{Names, UNKNOWN};
 
 const NO_TAG: &str = "no_tag";
 
@@ -71,7 +71,7 @@ impl Fold for FeedbackGiven {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-    fn export(&self, _scope: &Scope<'_>, samples: &mut Samples) {
+    fn export_totals(&self, _names: &Names<'_>, samples: &mut Samples) {
         samples.push(&UP_TOTAL, [], 0.0);
         samples.push(&DOWN_TOTAL, [], 0.0);
         for (Key { rating, tag, model }, count) in &self.0 {

@@ -8,7 +8,7 @@ use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::record::id::Id;
 use crate::librechat::record::{Moment, Record};
-use crate::librechat::scope::{Scope, UNKNOWN, Window};
+use crate::librechat::scope::{Names, Scope, UNKNOWN, Window};
 
 static TOTAL: Family<0> = Family::gauge("librechat_file_total_bytes", [], "Size of all files in bytes");
 static MEAN: Family<0> = Family::gauge("librechat_file_avg_bytes", [], "Mean size of a file in bytes");
@@ -65,7 +65,7 @@ impl Fold for Files {
         }
     }
 
-    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
+    fn export_totals(&self, names: &Names<'_>, samples: &mut Samples) {
         let mut sorted = self.sizes.clone();
         sorted.sort_unstable_by(f64::total_cmp);
         let total = sorted.iter().fold(0.0, |sum, bytes| sum + bytes);
@@ -74,13 +74,16 @@ impl Fold for Files {
         for (family, percent) in [(&P50, 50), (&P95, 95)] {
             percentile(&sorted, percent).into_iter().for_each(|bytes| samples.push(family, [], bytes));
         }
+        self.by_type.iter().for_each(|(kind, number)| samples.push(&BY_TYPE, [kind], *number));
+        for (user, bytes) in &self.by_user {
+            samples.push(&BY_DOMAIN, [names.domain(user.as_ref())], *bytes);
+        }
+    }
+
+    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         for (family, window) in [(&DAY, Window::Day), (&WEEK, Window::Week)] {
             let from = scope.start(window);
             samples.push(family, [], count(self.made.iter().filter(|at| **at >= from).count()));
-        }
-        self.by_type.iter().for_each(|(kind, number)| samples.push(&BY_TYPE, [kind], *number));
-        for (user, bytes) in &self.by_user {
-            samples.push(&BY_DOMAIN, [scope.domain(user.as_ref())], *bytes);
         }
     }
 }

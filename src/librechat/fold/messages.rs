@@ -4,7 +4,7 @@ use super::{Fold, Mean, percent};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::record::Record;
-use crate::librechat::scope::Scope;
+use crate::librechat::scope::Names;
 
 static TOKEN_SUM: Family<0> =
     Family::gauge("librechat_message_token_sum", [], "Sum of tokenCount over all messages");
@@ -63,7 +63,7 @@ impl Fold for Messages {
         self.with_plugin += other.with_plugin;
     }
 
-    fn export(&self, _scope: &Scope<'_>, samples: &mut Samples) {
+    fn export_totals(&self, _names: &Names<'_>, samples: &mut Samples) {
         samples.push(&TOKEN_SUM, [], self.tokens.sum);
         samples.push_mean(&TOKEN_AVG, [], self.tokens.sum, self.tokens.count);
         samples.push(&ERRORS, [], self.errors);

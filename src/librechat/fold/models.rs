@@ -6,7 +6,7 @@ use super::Fold;
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::record::{Answerer, Record};
-use crate::librechat::scope::Scope;
+use crate::librechat::scope::Names;
 
 static BY_MODEL: Family<1> =
     Family::gauge("librechat_model_usage_count", ["model"], "Number of messages by model");
@@ -49,7 +49,7 @@ impl Fold for Models {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-    fn export(&self, _scope: &Scope<'_>, samples: &mut Samples) {
+    fn export_totals(&self, _names: &Names<'_>, samples: &mut Samples) {
         for (model, count) in &self.models {
             samples.push(&BY_MODEL, [model], *count as f64);
         }

@@ -7,7 +7,7 @@ use super::{Fold, Mean};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::record::Record;
-use crate::librechat::scope::{Scope, UNKNOWN};
+use crate::librechat::scope::{Names, UNKNOWN};
 
 static GENERATIONS: Family<0> = Family::gauge(
     "librechat_prompt_group_generations_avg",
@@ -60,7 +60,7 @@ impl Fold for Prompts {
         merge(&mut self.actions, &other.actions);
     }
 
-    fn export(&self, _scope: &Scope<'_>, samples: &mut Samples) {
+    fn export_totals(&self, _names: &Names<'_>, samples: &mut Samples) {
         samples.push_mean(&GENERATIONS, [], self.generations.sum, self.generations.count);
         for (family, counts) in
             [(&GROUPS, &self.groups), (&PROMPTS, &self.prompts), (&ACTIONS, &self.actions)]

@@ -7,7 +7,7 @@ use super::users::merge;
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::record::Record;
-use crate::librechat::scope::Scope;
+use crate::librechat::scope::Names;
 
 static USAGE: Family<1> = Family::gauge(
     "librechat_conversation_tag_usage_count",
@@ -31,7 +31,7 @@ impl Fold for Tags {
         merge(&mut self.0, &other.0);
     }
 
-    fn export(&self, _scope: &Scope<'_>, samples: &mut Samples) {
+    fn export_totals(&self, _names: &Names<'_>, samples: &mut Samples) {
         self.0.iter().for_each(|(tag, number)| samples.push(&USAGE, [tag], *number));
     }
 }

@@ -9,7 +9,7 @@ use crate::librechat::fold::cost::priced_model;
 use crate::librechat::numbered::{Number, Numbered};
 use crate::librechat::record::Record;
 use crate::librechat::record::id::{Id, Key};
-use crate::librechat::scope::{Scope, UNKNOWN};
+use crate::librechat::scope::{Names, UNKNOWN};
 use crate::librechat::table::Table;
 
 static SUM: Family<0> =
@@ -77,9 +77,9 @@ impl Fold for Tokens {
         };
         let kind = Kind { model, token_type };
         let user = row.user.as_ref().and_then(|user| self.users.number(user));
-        *self.by_user.entry((kind, user)) += amount;
+        self.by_user.add((kind, user), amount);
         if let Some(conversation) = row.conversation {
-            self.conversations.entry((kind, conversation));
+            self.conversations.add((kind, conversation), ());
         }
     }
 
@@ -92,22 +92,22 @@ impl Fold for Tokens {
         };
         for ((kind, user), tokens) in other.by_user.iter() {
             if let Some(kind) = renumber(kind) {
-                *self.by_user.entry((kind, user.and_then(|user| users.number(user)))) += tokens;
+                self.by_user.add((kind, user.and_then(|user| users.number(user))), tokens);
             }
         }
         for ((kind, conversation), ()) in other.conversations.iter() {
             if let Some(kind) = renumber(kind) {
-                self.conversations.entry((kind, *conversation));
+                self.conversations.add((kind, *conversation), ());
             }
         }
     }
 
-    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
+    fn export_totals(&self, names: &Names<'_>, samples: &mut Samples) {
         samples.push(&SUM, [], self.all.sum);
         samples.push_mean(&AVG, [], self.all.sum, self.all.count);
         let name = |number| self.names.value(number).map_or("", |name| &**name);
         let mut models: BTreeMap<&str, BTreeMap<&str, Spent<'_>>> = BTreeMap::new();
-        for (Kind { model, token_type }, spent) in self.spent(scope, samples) {
+        for (Kind { model, token_type }, spent) in self.spent(names, samples) {
             for (domain, tokens) in &spent.by_domain {
                 samples.push(&BY_MODEL_AND_DOMAIN, [name(model), name(token_type), domain], *tokens);
             }
@@ -138,18 +138,18 @@ impl Spent<'_> {
 
 impl Tokens {
     /// What was spent of each kind; adds the samples by user.
-    fn spent<'a>(&self, scope: &Scope<'a>, samples: &mut Samples) -> BTreeMap<Kind, Spent<'a>> {
+    fn spent<'a>(&self, names: &Names<'a>, samples: &mut Samples) -> BTreeMap<Kind, Spent<'a>> {
         // There are far more rows than users, and than users' domains.
-        let domains: Vec<_> = self.users.values().map(|user| scope.domain(Some(user))).collect();
+        let domains: Vec<_> = self.users.values().map(|user| names.domain(Some(user))).collect();
         let mut by_kind: BTreeMap<Kind, Spent<'_>> = BTreeMap::new();
         for ((kind, number), tokens) in self.by_user.iter() {
             let domain = number.and_then(|user| domains.get(user.index())).copied().unwrap_or(UNKNOWN);
             *by_kind.entry(*kind).or_default().by_domain.entry(domain).or_default() += tokens;
             let user = number.and_then(|user| self.users.value(user));
-            if let Some(user) = scope.user_label(user) {
+            if let Some(user) = names.user_label(user) {
                 let [model, token_type] =
                     [kind.model, kind.token_type].map(|name| self.names.value(name).map_or("", |name| name));
-                samples.push(&BY_MODEL_AND_USER, [model, token_type, &user], *tokens);
+                samples.push(&BY_MODEL_AND_USER, [model, token_type, &user], tokens);
             }
         }
         for ((kind, _), ()) in self.conversations.iter() {

@@ -6,7 +6,7 @@ use super::{Fold, Mean};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::record::Record;
-use crate::librechat::scope::{Scope, UNKNOWN};
+use crate::librechat::scope::{Names, UNKNOWN};
 
 static COUNT: Family<1> = Family::gauge(
     "librechat_tool_call_count_by_tool",
@@ -49,7 +49,7 @@ impl Fold for ToolCalls {
         }
     }
 
-    fn export(&self, _scope: &Scope<'_>, samples: &mut Samples) {
+    fn export_totals(&self, _names: &Names<'_>, samples: &mut Samples) {
         for (tool, calls) in &self.0 {
             samples.push(&COUNT, [tool], calls.count);
             samples.push_mean(&LATENCY, [tool], calls.latency.sum, calls.latency.count);

@@ -7,7 +7,7 @@ use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::record::Record;
 use crate::librechat::record::id::Id;
-use crate::librechat::scope::{Scope, UNKNOWN, domain};
+use crate::librechat::scope::{Names, UNKNOWN, domain};
 use crate::librechat::table::Table;
 
 static BY_DOMAIN: Family<1> = Family::gauge(
@@ -70,7 +70,7 @@ impl Fold for Users {
             }
             Record::Message(message) => {
                 if let Some(user) = &message.user {
-                    self.seen.entry(user.clone());
+                    self.seen.add(user.clone(), ());
                 }
             }
             _ => {}
@@ -83,20 +83,18 @@ impl Fold for Users {
         merge(&mut self.domains, &other.domains);
         merge(&mut self.providers, &other.providers);
         merge(&mut self.roles, &other.roles);
-        for (user, ()) in other.seen.iter() {
-            self.seen.entry(user.clone());
-        }
+        self.seen.merge(&other.seen);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-    fn export(&self, _scope: &Scope<'_>, samples: &mut Samples) {
+    fn export_totals(&self, _names: &Names<'_>, samples: &mut Samples) {
         for (family, counts) in
             [(&BY_DOMAIN, &self.domains), (&BY_PROVIDER, &self.providers), (&BY_ROLE, &self.roles)]
         {
             counts.iter().for_each(|(label, count)| samples.push(family, [label], *count));
         }
         samples.push(&VERIFIED, [], percent(self.verified, self.count));
-        samples.push(&UNIQUE, [], self.seen.len() as f64);
+        samples.push(&UNIQUE, [], self.seen.iter().count() as f64);
     }
 }
 
