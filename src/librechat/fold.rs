@@ -50,6 +50,9 @@ pub trait Fold: Clone + Default {
     /// Takes in what another fold absorbed: the same as absorbing its records.
     fn merge(&mut self, other: &Self);
 
+    /// Gives back room that nothing needs once enough was absorbed.
+    fn compact(&mut self) {}
+
     /// Figures over all time: they stay as they are until something is absorbed, and are not made anew at each refresh.
     fn export_totals(&self, names: &Names<'_>, samples: &mut Samples) {
         let _ = (names, samples);
@@ -137,6 +140,12 @@ macro_rules! folds {
                 self.directory.absorb(record);
                 self.recent.absorb(record);
                 $(self.$field.absorb(record);)+
+            }
+
+            /// Gives back room that nothing needs once enough was absorbed.
+            pub fn compact(&mut self) {
+                self.recent.compact();
+                $(self.$field.compact();)+
             }
 
             /// Lets go of single happenings from before `horizon`.

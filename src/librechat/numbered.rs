@@ -38,8 +38,18 @@ impl<T: Clone + Eq + Hash> Numbered<T> {
         u32::try_from(index).ok().map(Number)
     }
 
+    /// Gives back room that nothing needs.
+    pub fn compact(&mut self) {
+        self.0.shrink_to_fit();
+    }
+
     pub fn value(&self, number: Number) -> Option<&T> {
         self.0.get_index(number.index())
+    }
+
+    /// The numbers that were given.
+    pub fn numbers(&self) -> impl Iterator<Item = Number> {
+        (0..self.0.len()).filter_map(|index| u32::try_from(index).ok().map(Number))
     }
 
     /// All values, in the order of their numbers.

@@ -164,6 +164,16 @@ impl Recent {
         }
     }
 
+    /// Gives back room that nothing needs.
+    pub fn compact(&mut self) {
+        self.users.compact();
+        self.names.compact();
+        self.turns.shrink_to_fit();
+        self.calls.shrink_to_fit();
+        self.spendings.shrink_to_fit();
+        self.prompts.shrink_to_fit();
+    }
+
     /// Messages since `from`.
     pub fn turns(&self, from: Moment) -> impl Iterator<Item = &Turn> {
         self.turns.iter().filter(move |turn| turn.at >= from)

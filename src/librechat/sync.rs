@@ -238,6 +238,7 @@ impl Holdings {
     fn whole(&mut self, options: Options, at: Moment) -> Arc<Folds> {
         let horizon = at.before(LONGEST);
         let Self { collections, settled, whole, .. } = self;
+        let is_new = settled.is_none();
         let settled = settled.get_or_insert_with(|| {
             let mut settled = Folds::new(options, horizon);
             for shard in collections.iter_mut().flat_map(|shards| &mut shards.list) {
@@ -253,6 +254,10 @@ impl Holdings {
         }
         let merged = whole.get_or_insert_with(|| {
             settled.forget(horizon);
+            if is_new {
+                // All of history has just gone into it.
+                settled.compact();
+            }
             let mut merged = settled.clone();
             let shards = collections.iter().flat_map(|shards| &shards.list);
             shards.filter(|shard| !shard.is_settled).for_each(|shard| merged.merge(&shard.folds));

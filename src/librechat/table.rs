@@ -73,6 +73,13 @@ impl<K: Clone + Ord, V: Copy + Combine> Table<K, V> {
         other.iter().for_each(|(key, value)| self.add(key.clone(), value));
     }
 
+    /// Gives back room that nothing needs.
+    pub fn compact(&mut self) {
+        if !self.late.is_empty() || self.sorted.len() < self.sorted.capacity() {
+            self.work_in();
+        }
+    }
+
     fn work_in(&mut self) {
         let mut all = Vec::with_capacity(self.sorted.len() + self.late.len());
         all.extend(self.iter().map(|(key, value)| (key.clone(), value)));

@@ -154,6 +154,12 @@ impl Fold for Agents {
         }
     }
 
+    fn compact(&mut self) {
+        self.ids.compact();
+        self.messages.compact();
+        self.conversations.compact();
+    }
+
     fn export_totals(&self, names: &Names<'_>, samples: &mut Samples) {
         for (label, mut usage) in self.usage(names, samples) {
             samples.push(&USAGE, [label], usage.messages);

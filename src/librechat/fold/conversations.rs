@@ -101,6 +101,11 @@ impl Fold for Conversations {
         self.begun.extend(&other.begun);
     }
 
+    fn compact(&mut self) {
+        self.by_id.compact();
+        self.begun.shrink_to_fit();
+    }
+
     fn export_totals(&self, _names: &Names<'_>, samples: &mut Samples) {
         let mut duration = Mean::default();
         let mut lengths = Vec::new();

@@ -125,6 +125,11 @@ impl Fold for Cost {
         self.conversations += other.conversations;
     }
 
+    fn compact(&mut self) {
+        self.by_user.compact();
+        self.by_conversation.compact();
+    }
+
     fn export_totals(&self, names: &Names<'_>, samples: &mut Samples) {
         let total: f64 = self.by_type.values().map(|mean| mean.sum).sum();
         samples.push(&TOTAL, [], total);

@@ -65,6 +65,11 @@ impl Fold for Files {
         }
     }
 
+    fn compact(&mut self) {
+        self.sizes.shrink_to_fit();
+        self.made.shrink_to_fit();
+    }
+
     fn export_totals(&self, names: &Names<'_>, samples: &mut Samples) {
         let mut sorted = self.sizes.clone();
         sorted.sort_unstable_by(f64::total_cmp);

@@ -10,7 +10,7 @@ use crate::librechat::numbered::{Number, Numbered};
 use crate::librechat::record::Record;
 use crate::librechat::record::id::{Id, Key};
 use crate::librechat::scope::{Names, UNKNOWN};
-use crate::librechat::table::Table;
+use crate::librechat::table::{Combine, Table};
 
 static SUM: Family<0> =
     Family::gauge("librechat_transaction_token_sum", [], "Sum of the absolute rawAmount of all transactions");
@@ -40,12 +40,32 @@ static BY_MODEL_AND_USER: Family<3> = Family::gauge(
 #[derive(Clone, Debug, Default)]
 pub struct Tokens {
     all: Mean,
-    /// Models and token types.
-    names: Numbered<Box<str>>,
+    models: Numbered<Box<str>>,
+    types: Numbered<Box<str>>,
     users: Numbered<Id>,
     by_user: Table<(Kind, Option<Number>), f64>,
-    /// What was spent in which conversation.
-    conversations: Table<(Kind, Key), ()>,
+    /// What was spent of a model in a conversation.
+    conversations: Table<(Number, Key), Types>,
+}
+
+/// Token types: the bit of a type is the one of its number. LibreChat has three; the last bit is of all beyond 31.
+#[derive(Clone, Copy, Debug, Default)]
+struct Types(u32);
+
+impl Types {
+    fn of(token_type: Number) -> Self {
+        Self(1 << token_type.index().min(31))
+    }
+
+    const fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+impl Combine for Types {
+    fn combine(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
 }
 
 /// A model and a token type.
@@ -71,7 +91,7 @@ impl Fold for Tokens {
         self.all.add(amount);
         let Some(model) = priced_model(row) else { return };
         let token_type = row.token_type.as_deref().unwrap_or(UNKNOWN);
-        let (Some(model), Some(token_type)) = (self.names.number(model), self.names.number(token_type))
+        let (Some(model), Some(token_type)) = (self.models.number(model), self.types.number(token_type))
         else {
             return;
         };
@@ -79,15 +99,16 @@ impl Fold for Tokens {
         let user = row.user.as_ref().and_then(|user| self.users.number(user));
         self.by_user.add((kind, user), amount);
         if let Some(conversation) = row.conversation {
-            self.conversations.add((kind, conversation), ());
+            self.conversations.add((model, conversation), Types::of(token_type));
         }
     }
 
     fn merge(&mut self, other: &Self) {
         self.all.merge(other.all);
-        let (names, users) = (self.names.take_in(&other.names), self.users.take_in(&other.users));
+        let (models, users) = (self.models.take_in(&other.models), self.users.take_in(&other.users));
+        let types = self.types.take_in(&other.types);
         let renumber = |kind: &Kind| {
-            let (model, token_type) = (names.number(kind.model)?, names.number(kind.token_type)?);
+            let (model, token_type) = (models.number(kind.model)?, types.number(kind.token_type)?);
             Some(Kind { model, token_type })
         };
         for ((kind, user), tokens) in other.by_user.iter() {
@@ -95,65 +116,77 @@ impl Fold for Tokens {
                 self.by_user.add((kind, user.and_then(|user| users.number(user))), tokens);
             }
         }
-        for ((kind, conversation), ()) in other.conversations.iter() {
-            if let Some(kind) = renumber(kind) {
-                self.conversations.add((kind, *conversation), ());
+        let bits: Vec<_> =
+            other.types.numbers().map(|theirs| (Types::of(theirs), types.number(theirs))).collect();
+        for ((model, conversation), theirs) in other.conversations.iter() {
+            let mut ours = Types::default();
+            let numbers = bits.iter().filter(|(bit, _)| theirs.has(*bit)).filter_map(|(_, number)| *number);
+            numbers.for_each(|number| ours.combine(Types::of(number)));
+            if let Some(model) = models.number(*model) {
+                self.conversations.add((model, *conversation), ours);
             }
         }
+    }
+
+    fn compact(&mut self) {
+        self.models.compact();
+        self.types.compact();
+        self.users.compact();
+        self.by_user.compact();
+        self.conversations.compact();
     }
 
     fn export_totals(&self, names: &Names<'_>, samples: &mut Samples) {
         samples.push(&SUM, [], self.all.sum);
         samples.push_mean(&AVG, [], self.all.sum, self.all.count);
-        let name = |number| self.names.value(number).map_or("", |name| &**name);
-        let mut models: BTreeMap<&str, BTreeMap<&str, Spent<'_>>> = BTreeMap::new();
-        for (Kind { model, token_type }, spent) in self.spent(names, samples) {
-            for (domain, tokens) in &spent.by_domain {
-                samples.push(&BY_MODEL_AND_DOMAIN, [name(model), name(token_type), domain], *tokens);
+        let mut totals: BTreeMap<Number, BTreeMap<Number, f64>> = BTreeMap::new();
+        // There are far more rows than users, and than users' domains.
+        let domains: Vec<_> = self.users.values().map(|user| names.domain(Some(user))).collect();
+        let mut by_domain: BTreeMap<(Kind, &str), f64> = BTreeMap::new();
+        for ((kind, number), tokens) in self.by_user.iter() {
+            *totals.entry(kind.model).or_default().entry(kind.token_type).or_default() += tokens;
+            let domain = number.and_then(|user| domains.get(user.index())).copied().unwrap_or(UNKNOWN);
+            *by_domain.entry((*kind, domain)).or_default() += tokens;
+            let user = number.and_then(|user| self.users.value(user));
+            if let Some(user) = names.user_label(user) {
+                samples.push(&BY_MODEL_AND_USER, [self.model(*kind), self.token_type(*kind), &user], tokens);
             }
-            models.entry(name(model)).or_default().insert(name(token_type), spent);
         }
-        for (model, types) in models {
-            let tokens: f64 = types.values().map(Spent::tokens).sum();
-            let conversations = types.values().map(|spent| spent.conversations).max().unwrap_or_default();
-            samples.push_mean(&PER_MESSAGE, [model], tokens, count(conversations));
-            let of = |token_type| types.get(token_type).map_or(0.0, Spent::tokens);
-            samples.push_mean(&RATIO, [model], of("completion"), of("prompt"));
+        for ((kind, domain), tokens) in by_domain {
+            samples.push(&BY_MODEL_AND_DOMAIN, [self.model(kind), self.token_type(kind), domain], tokens);
         }
-    }
-}
-
-/// What was spent of one model and token type.
-#[derive(Debug, Default)]
-struct Spent<'a> {
-    by_domain: BTreeMap<&'a str, f64>,
-    conversations: usize,
-}
-
-impl Spent<'_> {
-    fn tokens(&self) -> f64 {
-        self.by_domain.values().sum()
+        let conversations = self.conversations_by_kind();
+        for (model, by_type) in totals {
+            let label = self.models.value(model).map_or("", |model| model);
+            let tokens: f64 = by_type.values().sum();
+            let most =
+                by_type.keys().filter_map(|token_type| conversations.get(&(model, Types::of(*token_type).0)));
+            samples.push_mean(&PER_MESSAGE, [label], tokens, count(most.max().copied().unwrap_or_default()));
+            let of = |name: &str| {
+                let of_type =
+                    |token_type: &Number| self.types.value(*token_type).is_some_and(|known| **known == *name);
+                by_type.iter().find(|(token_type, _)| of_type(token_type)).map_or(0.0, |(_, tokens)| *tokens)
+            };
+            samples.push_mean(&RATIO, [label], of("completion"), of("prompt"));
+        }
     }
 }
 
 impl Tokens {
-    /// What was spent of each kind; adds the samples by user.
-    fn spent<'a>(&self, names: &Names<'a>, samples: &mut Samples) -> BTreeMap<Kind, Spent<'a>> {
-        // There are far more rows than users, and than users' domains.
-        let domains: Vec<_> = self.users.values().map(|user| names.domain(Some(user))).collect();
-        let mut by_kind: BTreeMap<Kind, Spent<'_>> = BTreeMap::new();
-        for ((kind, number), tokens) in self.by_user.iter() {
-            let domain = number.and_then(|user| domains.get(user.index())).copied().unwrap_or(UNKNOWN);
-            *by_kind.entry(*kind).or_default().by_domain.entry(domain).or_default() += tokens;
-            let user = number.and_then(|user| self.users.value(user));
-            if let Some(user) = names.user_label(user) {
-                let [model, token_type] =
-                    [kind.model, kind.token_type].map(|name| self.names.value(name).map_or("", |name| name));
-                samples.push(&BY_MODEL_AND_USER, [model, token_type, &user], tokens);
-            }
-        }
-        for ((kind, _), ()) in self.conversations.iter() {
-            by_kind.entry(*kind).or_default().conversations += 1;
+    fn model(&self, kind: Kind) -> &str {
+        self.models.value(kind.model).map_or("", |model| model)
+    }
+
+    fn token_type(&self, kind: Kind) -> &str {
+        self.types.value(kind.token_type).map_or("", |token_type| token_type)
+    }
+
+    /// In how many conversations something was spent, by model and the bit of the token type.
+    fn conversations_by_kind(&self) -> BTreeMap<(Number, u32), usize> {
+        let mut by_kind = BTreeMap::new();
+        for ((model, _), types) in self.conversations.iter() {
+            let bits = (0..u32::BITS).map(|bit| 1 << bit).filter(|bit| types.0 & bit != 0);
+            bits.for_each(|bit| *by_kind.entry((*model, bit)).or_default() += 1);
         }
         by_kind
     }

@@ -86,6 +86,10 @@ impl Fold for Users {
         self.seen.merge(&other.seen);
     }
 
+    fn compact(&mut self) {
+        self.seen.compact();
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     fn export_totals(&self, _names: &Names<'_>, samples: &mut Samples) {
         for (family, counts) in

@@ -73,11 +73,13 @@ impl<S: Source> Pass<'_, S> {
             if pieces.last.count >= cut.size
                 && let Some(next) = pieces.last.cut()
             {
+                pieces.last.folds.compact();
                 pieces.cut.push(std::mem::replace(&mut pieces.last, new(next)));
             }
             pieces.last.add(&seen);
         });
         reading.await?;
+        pieces.last.folds.compact();
         let is_same = pieces.cut.is_empty() && known.is_some_and(|known| known.is_same(&pieces.last));
         if let Some(first) = &mut self.first {
             let pause = first.add(tally.count());
