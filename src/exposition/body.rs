@@ -43,7 +43,7 @@ impl Coded {
         let mut checksum = Hasher::new();
         checksum.update(&bytes);
         Self {
-            deflate: deflate(&bytes, Compression::default(), FlushCompress::Sync).into(),
+            deflate: deflate(&bytes, Compression::fast(), FlushCompress::Sync).into(),
             checksum,
             zstd: zstd_frame(&bytes, 3).into(),
             identity: bytes.into(),

@@ -67,12 +67,52 @@ impl<T: Clone + Eq + Hash> Numbered<T> {
     }
 }
 
+/// What belongs to each number: numbers have no gaps, so that this needs no map.
+#[derive(Clone, Debug, Default)]
+pub struct ByNumber<V>(Vec<V>);
+
+impl<V: Default> ByNumber<V> {
+    pub fn update(&mut self, number: Number, change: impl FnOnce(&mut V)) {
+        if self.0.len() <= number.index() {
+            self.0.resize_with(number.index() + 1, V::default);
+        }
+        if let Some(value) = self.0.get_mut(number.index()) {
+            change(value);
+        }
+    }
+
+    pub fn get(&self, number: Number) -> Option<&V> {
+        self.0.get(number.index())
+    }
+
+    /// Of every number up to the largest that was updated, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (Number, &V)> {
+        (0..).map(Number).zip(&self.0)
+    }
+}
+
+impl<V> IntoIterator for ByNumber<V> {
+    type Item = V;
+    type IntoIter = std::vec::IntoIter<V>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<V> FromIterator<V> for ByNumber<V> {
+    /// Of the numbers from 0 on.
+    fn from_iter<I: IntoIterator<Item = V>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
 /// The numbers that the values of another have here.
 #[derive(Debug)]
-pub struct Renumbered(Vec<Option<Number>>);
+pub struct Renumbered(ByNumber<Option<Number>>);
 
 impl Renumbered {
     pub fn number(&self, theirs: Number) -> Option<Number> {
-        self.0.get(theirs.index()).copied().flatten()
+        self.0.get(theirs).copied().flatten()
     }
 }

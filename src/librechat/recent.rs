@@ -4,9 +4,9 @@
 //! horizon is never later than 30 days before the instant of an export. Bounded by what happens in 30 days.
 
 use super::fold::cost::{priced_model, usd};
-use super::numbered::{Number, Numbered};
+use super::numbered::{ByNumber, Number, Numbered};
 use super::record::id::Id;
-use super::record::{Answerer, Message, Moment, Rating, Record, Transaction};
+use super::record::{Message, Moment, Rating, Record, Transaction};
 
 pub const MINUTE: i64 = 60_000;
 pub const DAY: i64 = 24 * 60 * MINUTE;
@@ -210,9 +210,14 @@ impl Recent {
         self.names.value(number).map_or("", |name| name)
     }
 
-    /// What answered.
-    pub fn answerer(&self, turn: &Turn) -> Option<Answerer<'_>> {
-        turn.model.map(|model| Answerer::of(self.name(model)))
+    /// Something of each user.
+    pub fn of_users<'a, V>(&'a self, of: impl Fn(&'a Id) -> V) -> ByNumber<V> {
+        self.users.values().map(of).collect()
+    }
+
+    /// Something of each model, agent and tool.
+    pub fn of_names<'a, V>(&'a self, of: impl Fn(&'a str) -> V) -> ByNumber<V> {
+        self.names.values().map(|name| of(name)).collect()
     }
 }
 

@@ -1,13 +1,11 @@
 //! How much the registered users use it, and how often.
 
-use std::collections::HashMap;
-
 use super::{Fold, count, percent};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
-use crate::librechat::numbered::Number;
+use crate::librechat::numbered::ByNumber;
 use crate::librechat::recent::DAY;
-use crate::librechat::record::Record;
+use crate::librechat::record::{Moment, Record};
 use crate::librechat::scope::{Scope, Window};
 
 static ADOPTION_WEEK: Family<0> = Family::gauge(
@@ -56,23 +54,25 @@ pub struct Activity {
 #[derive(Debug, Default)]
 struct Use {
     messages: usize,
-    /// Each once: no more than a window has, but for dates in the future.
-    days: Vec<i64>,
+    /// A bit for each day since the window began; the last one is of all beyond two months, which are in the future.
+    days: u64,
 }
 
-fn uses(scope: &Scope<'_>, window: Window) -> HashMap<Number, Use> {
-    let mut uses: HashMap<Number, Use> = HashMap::new();
-    for turn in scope.recent.turns(scope.start(window)) {
+/// Of those who did anything.
+fn uses(scope: &Scope<'_>, window: Window) -> Vec<Use> {
+    let from = scope.start(window);
+    let day = |at: Moment| at.0.div_euclid(DAY);
+    let mut uses: ByNumber<Use> = ByNumber::default();
+    for turn in scope.recent.turns(from) {
         if let Some(user) = turn.user {
-            let by_user = uses.entry(user).or_default();
-            by_user.messages += 1;
-            let day = turn.at.0.div_euclid(DAY);
-            if !by_user.days.contains(&day) {
-                by_user.days.push(day);
-            }
+            let day = (day(turn.at) - day(from)).clamp(0, 63);
+            uses.update(user, |by_user| {
+                by_user.messages += 1;
+                by_user.days |= 1 << day;
+            });
         }
     }
-    uses
+    uses.into_iter().filter(|by_user| by_user.messages > 0).collect()
 }
 
 impl Fold for Activity {
@@ -97,9 +97,7 @@ impl Fold for Activity {
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         let share = |users: usize| percent(count(users), count(self.registered));
         let [day, week, month] = [Window::Day, Window::Week, Window::Month].map(|window| uses(scope, window));
-        let on = |uses: &HashMap<Number, Use>, days| {
-            uses.values().filter(|by_user| by_user.days.len() >= days).count()
-        };
+        let on = |uses: &[Use], days| uses.iter().filter(|by_user| by_user.days.count_ones() >= days).count();
         samples.push(&DAILY, [], share(day.len()));
         samples.push(&ADOPTION_WEEK, [], share(week.len()));
         samples.push(&ADOPTION_MONTH, [], share(month.len()));
@@ -112,7 +110,7 @@ impl Fold for Activity {
             if month.is_empty() { 0.0 } else { count(messages) / count(month.len()) },
         );
         for (tier, range) in [("light", 1..10), ("medium", 10..50), ("heavy", 50..usize::MAX)] {
-            let users = month.values().filter(|by_user| range.contains(&by_user.messages));
+            let users = month.iter().filter(|by_user| range.contains(&by_user.messages));
             samples.push(&TIERS, [tier], count(users.count()));
         }
     }

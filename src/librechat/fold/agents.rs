@@ -191,10 +191,13 @@ impl Fold for Agents {
 }
 
 fn export_recent(scope: &Scope<'_>, samples: &mut Samples) {
+    let labels = scope.recent.of_names(|name| match Answerer::of(name) {
+        Answerer::Agent(id) => scope.existing_agent(id),
+        Answerer::Model(_) | Answerer::Assistant(_) => None,
+    });
     let mut users: BTreeMap<&str, HashSet<Number>> = BTreeMap::new();
     for turn in scope.recent.turns(scope.start(Window::Month)) {
-        let Some(Answerer::Agent(id)) = scope.recent.answerer(turn) else { continue };
-        if let Some(label) = scope.existing_agent(id) {
+        if let Some(label) = turn.model.and_then(|model| *labels.get(model)?) {
             users.entry(label).or_default().extend(turn.user);
         }
     }

@@ -7,7 +7,7 @@ use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::numbered::Number;
 use crate::librechat::record::Record;
-use crate::librechat::scope::{Scope, Window};
+use crate::librechat::scope::{Scope, UNKNOWN, Window};
 
 static CALLS: Family<0> = Family::gauge(
     "librechat_mcp_tool_call_count_30d",
@@ -64,23 +64,26 @@ impl Fold for Mcp {
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         let mut all = 0;
+        let is_mcp = scope.recent.of_names(|name| name.contains(DELIMITER));
         let mut calls: BTreeMap<Number, BTreeMap<Option<Number>, usize>> = BTreeMap::new();
         for call in scope.recent.calls(scope.start(Window::Month)) {
             all += 1;
-            *calls.entry(call.tool).or_default().entry(call.user).or_default() += 1;
+            if is_mcp.get(call.tool) == Some(&true) {
+                *calls.entry(call.tool).or_default().entry(call.user).or_default() += 1;
+            }
         }
-        calls.retain(|tool, _| scope.recent.name(*tool).contains(DELIMITER));
         let mcp: usize = calls.values().flat_map(BTreeMap::values).sum();
         samples.push(&CALLS, [], count(mcp));
         samples.push(&UTILIZATION, [], percent(count(mcp), count(all)));
         let distinct: BTreeSet<_> = calls.values().flat_map(BTreeMap::keys).flatten().collect();
         samples.push(&USERS, [], count(distinct.len()));
+        let domains = scope.recent.of_users(|user| scope.domain(Some(user)));
         for (tool, users) in &calls {
             let tool = scope.recent.name(*tool);
             samples.push(&BY_TOOL, [tool], count(users.values().sum()));
             samples.push(&USERS_BY_TOOL, [tool], count(users.keys().flatten().count()));
             for (user, number) in users {
-                let domain = scope.domain(scope.recent.user(*user));
+                let domain = user.and_then(|user| domains.get(user)).copied().unwrap_or(UNKNOWN);
                 samples.push(&BY_DOMAIN, [tool, domain], count(*number));
             }
         }

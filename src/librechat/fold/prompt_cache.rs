@@ -1,10 +1,9 @@
 //! How much of the prompts of the last 30 days came out of the providers' caches.
 
-use std::collections::BTreeMap;
-
 use super::{Fold, Mean};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
+use crate::librechat::numbered::ByNumber;
 use crate::librechat::record::Record;
 use crate::librechat::scope::{Scope, Window};
 
@@ -26,12 +25,12 @@ impl Fold for PromptCache {
     fn merge(&mut self, _other: &Self) {}
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
-        let mut models: BTreeMap<_, Mean> = BTreeMap::new();
+        let mut models: ByNumber<Mean> = ByNumber::default();
         for prompt in scope.recent.prompts(scope.start(Window::Month)) {
             let (cached, tokens) = (f64::from(prompt.cached), f64::from(prompt.tokens));
-            models.entry(prompt.model).or_default().merge(Mean { sum: cached, count: tokens });
+            models.update(prompt.model, |ratio| ratio.merge(Mean { sum: cached, count: tokens }));
         }
-        for (model, ratio) in models {
+        for (model, ratio) in models.iter() {
             samples.push_mean(&HIT_RATIO, [scope.recent.name(model)], ratio.sum, ratio.count);
         }
     }

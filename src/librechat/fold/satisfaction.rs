@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Fold, percent};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
+use crate::librechat::numbered::ByNumber;
 use crate::librechat::record::{Answerer, Rating, Record};
 use crate::librechat::scope::{Scope, Window};
 
@@ -70,6 +71,12 @@ impl Votes {
         }
     }
 
+    fn merge(&mut self, other: Self) {
+        self.answers += other.answers;
+        self.up += other.up;
+        self.down += other.down;
+    }
+
     fn export(self, label: &str, families: [&'static Family<1>; 3], samples: &mut Samples) {
         let [up, down, net] = families;
         samples.push_mean(up, [label], self.up * 100.0, self.answers);
@@ -95,23 +102,26 @@ impl Fold for Satisfaction {
     fn merge(&mut self, _other: &Self) {}
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
-        let (mut models, mut agents) = (BTreeMap::new(), BTreeMap::new());
-        let mut all = Votes::default();
+        let mut votes: ByNumber<Votes> = ByNumber::default();
         for turn in scope.recent.turns(scope.start(Window::Month)) {
             if let Some(rating) = turn.rating {
                 let domain = scope.domain(scope.recent.user(turn.user));
                 samples.push(&BY_DOMAIN, [domain, rating.label()], 1.0);
             }
-            let Some(answerer) = scope.recent.answerer(turn).filter(|_| turn.is_answer) else { continue };
-            all.add(turn.rating);
-            let votes: Option<&mut Votes> = match answerer {
-                Answerer::Model(model) => Some(models.entry(model).or_default()),
-                Answerer::Agent(id) => Some(agents.entry(scope.agent(id)).or_default()),
-                Answerer::Assistant(_) => None,
-            };
-            if let Some(votes) = votes {
-                votes.add(turn.rating);
+            if let Some(model) = turn.model.filter(|_| turn.is_answer) {
+                votes.update(model, |votes| votes.add(turn.rating));
             }
+        }
+        let (mut models, mut agents) = (BTreeMap::new(), BTreeMap::new());
+        let mut all = Votes::default();
+        for (model, votes) in votes.iter().filter(|(_, votes)| votes.answers > 0.0) {
+            all.merge(*votes);
+            let of_label: &mut Votes = match Answerer::of(scope.recent.name(model)) {
+                Answerer::Model(model) => models.entry(model).or_default(),
+                Answerer::Agent(id) => agents.entry(scope.agent(id)).or_default(),
+                Answerer::Assistant(_) => continue,
+            };
+            of_label.merge(*votes);
         }
         samples.push(&ENGAGEMENT, [], percent(all.up + all.down, all.answers));
         for (model, votes) in models {

@@ -1,10 +1,9 @@
 //! How many messages there were lately, when, and how many failed.
 
-use std::collections::BTreeMap;
-
 use super::{Fold, count, percent};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
+use crate::librechat::numbered::ByNumber;
 use crate::librechat::recent::{DAY, MINUTE};
 use crate::librechat::record::Record;
 use crate::librechat::scope::{Scope, Window};
@@ -63,32 +62,41 @@ impl Fold for Traffic {
         {
             samples.push(family, [], count(scope.recent.turns(scope.start(window)).count()));
         }
-        let mut by_hour: BTreeMap<i64, f64> = (0..24).map(|hour| (hour, 0.0)).collect();
-        let mut by_weekday: BTreeMap<i64, f64> = (1..=7).map(|day| (day, 0.0)).collect();
+        let (mut by_hour, mut by_weekday) = ([0.0; 24], [0.0; 7]);
         let (mut all, mut errors) = (0.0, 0.0);
-        let mut by_model: BTreeMap<_, (f64, f64)> = BTreeMap::new();
+        let mut by_model: ByNumber<(f64, f64)> = ByNumber::default();
         for turn in scope.recent.turns(scope.start(Window::Month)) {
             let hour = turn.at.0.rem_euclid(DAY) / HOUR;
-            // 1970 began on a Thursday.
-            let weekday = (turn.at.0.div_euclid(DAY) + 4).rem_euclid(7) + 1;
-            *by_hour.entry(hour).or_default() += 1.0;
-            *by_weekday.entry(weekday).or_default() += 1.0;
+            // 1970 began on a Thursday; the week begins on a Sunday.
+            let weekday = (turn.at.0.div_euclid(DAY) + 4).rem_euclid(7);
+            add_one(&mut by_hour, hour);
+            add_one(&mut by_weekday, weekday);
             let error = f64::from(u8::from(turn.is_error));
             all += 1.0;
             errors += error;
             if let Some(model) = turn.model {
-                let (all, errors) = by_model.entry(model).or_default();
-                *all += 1.0;
-                *errors += error;
+                by_model.update(model, |(all, errors)| {
+                    *all += 1.0;
+                    *errors += error;
+                });
             }
         }
-        by_hour.iter().for_each(|(hour, number)| samples.push(&BY_HOUR, [&hour.to_string()], *number));
-        by_weekday.iter().for_each(|(day, number)| samples.push(&BY_WEEKDAY, [&day.to_string()], *number));
+        for (hour, number) in (0..).zip(by_hour) {
+            samples.push(&BY_HOUR, [&i32::to_string(&hour)], number);
+        }
+        for (day, number) in (1..).zip(by_weekday) {
+            samples.push(&BY_WEEKDAY, [&i32::to_string(&day)], number);
+        }
         samples.push(&ERRORS, [], percent(errors, all));
-        for (model, (all, errors)) in by_model {
-            samples.push_mean(&ERRORS_BY_MODEL, [scope.recent.name(model)], errors * 100.0, all);
+        for (model, (all, errors)) in by_model.iter() {
+            samples.push_mean(&ERRORS_BY_MODEL, [scope.recent.name(model)], errors * 100.0, *all);
         }
     }
+}
+
+fn add_one(numbers: &mut [f64], index: i64) {
+    let number = usize::try_from(index).ok().and_then(|index| numbers.get_mut(index));
+    number.into_iter().for_each(|number| *number += 1.0);
 }
 
 #[cfg(test)]

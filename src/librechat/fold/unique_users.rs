@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Fold, count};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
+use crate::librechat::numbered::ByNumber;
 use crate::librechat::recent::MINUTE;
 use crate::librechat::record::id::Id;
 use crate::librechat::record::{Moment, Record};
@@ -72,17 +73,20 @@ fn users<'a>(scope: &'a Scope<'_>, from: Moment) -> impl Iterator<Item = Option<
 }
 
 /// Active users by domain.
-fn by_domain<'a>(scope: &'a Scope<'_>, from: Moment) -> BTreeMap<&'a str, usize> {
-    let mut domains = BTreeMap::new();
-    for user in users(scope, from) {
-        *domains.entry(scope.domain(user)).or_default() += 1;
+fn by_domain<'a>(scope: &Scope<'_>, domains: &ByNumber<&'a str>, from: Moment) -> BTreeMap<&'a str, usize> {
+    let mut by_domain = BTreeMap::new();
+    for domain in scope.recent.active(from).filter_map(|user| domains.get(user)) {
+        *by_domain.entry(*domain).or_default() += 1;
     }
-    domains
+    by_domain
 }
 
 /// Active users by group, also of groups of whom nobody was active.
 fn by_group<'a>(scope: &'a Scope<'_>, from: Moment) -> BTreeMap<&'a str, usize> {
     let mut groups: BTreeMap<_, _> = scope.groups().map(|group| (group, 0)).collect();
+    if groups.is_empty() {
+        return groups;
+    }
     for group in users(scope, from).flat_map(|user| scope.groups_of(user)) {
         *groups.entry(group).or_default() += 1;
     }
@@ -110,6 +114,7 @@ impl Fold for UniqueUsers {
     fn merge(&mut self, _other: &Self) {}
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
+        let domains = scope.recent.of_users(|user| scope.domain(Some(user)));
         let windows = [
             (scope.at.before(5 * MINUTE), &NOW, &NOW_BY_DOMAIN),
             (scope.start(Window::Day), &DAY, &DAY_BY_DOMAIN),
@@ -117,7 +122,7 @@ impl Fold for UniqueUsers {
             (scope.start(Window::Month), &MONTH, &MONTH_BY_DOMAIN),
         ];
         for (from, all, family) in windows {
-            let domains = by_domain(scope, from);
+            let domains = by_domain(scope, &domains, from);
             samples.push(all, [], count(domains.values().sum()));
             for (domain, users) in domains {
                 samples.push(family, [domain], count(users));
@@ -133,7 +138,7 @@ impl Fold for UniqueUsers {
                 samples.push(family, [group], count(users));
             }
         }
-        let domains = by_domain(scope, scope.start(Window::Month));
+        let domains = by_domain(scope, &domains, scope.start(Window::Month));
         let all = count(domains.values().sum());
         for (domain, users) in domains {
             samples.push(&SHARE, [domain], count(users) / all * 100.0);
