@@ -35,6 +35,7 @@ def tool(name, *arguments):
     """Runs a fetched tool."""
     servers = pathlib.Path(os.environ["SERVERS"])
     folder = next(folder for folder in ("tools", "bin") if (servers / folder / name).exists())
+    # Of the same release as this machine, unlike those in tools/.
     libraries = {"LD_LIBRARY_PATH": os.environ["SERVERS_LIBRARIES"]} if folder == "bin" else {}
     return run(servers / folder / name, *arguments, env=libraries)
 

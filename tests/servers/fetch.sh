@@ -71,13 +71,14 @@ debian() {
     done
 }
 
+# unpack_debian PACKAGE [FOLDER]: all of it, into debian/ or another folder.
 unpack_debian() {
-    local package=$1 scratch
+    local package=$1 folder=$servers/${2:-debian} scratch
     scratch=$(mktemp -d "$servers/fetch.XXXXXX")
     (cd "$scratch" && private_apt apt-get download "$package") ||
         fail "the Debian package $package could not be fetched"
-    mkdir -p "$servers/debian"
-    dpkg-deb --extract "$scratch"/*.deb "$servers/debian"
+    mkdir -p "$folder"
+    dpkg-deb --extract "$scratch"/*.deb "$folder"
     printf 'fetched %s\n' "$(basename "$scratch"/*.deb .deb)"
     rm -rf "$scratch"
 }
@@ -188,7 +189,25 @@ fetch_deploy_tools() {
         unpack_debian libsystemd-shared
     fi
     shared_libraries systemd-analyze systemd
+    debian mandoc usr/bin/mandoc
+    debian zsh bin/zsh
+    debian fish usr/bin/fish
+    shared_libraries fish libpcre2-32-0
     debian prometheus usr/bin/prometheus usr/bin/promtool
+}
+
+# The packages that the Dockerfile installs to compile for arm64 on x86-64, with what they need, less the shared C
+# library, since the program is static; and QEMU to run the outcome. Into cross/.
+fetch_cross_compiler() {
+    local package programs=$servers/cross/usr/bin
+    if [[ -x $programs/qemu-aarch64-static && -x $programs/aarch64-linux-gnu-gcc ]]; then return; fi
+    debian_index
+    for package in binutils-aarch64-linux-gnu cpp-12-aarch64-linux-gnu gcc-12-aarch64-linux-gnu \
+        libgcc-12-dev-arm64-cross libc6-dev-arm64-cross linux-libc-dev-arm64-cross qemu-user-static; do
+        unpack_debian "$package" cross
+    done
+    find "$programs" -name 'qemu-*' ! -name qemu-aarch64-static -delete
+    ln -s aarch64-linux-gnu-gcc-12 "$programs/aarch64-linux-gnu-gcc"
 }
 
 # For benches/scrape.sh only.
