@@ -22,7 +22,7 @@ use crate::exposition::{Exposition, Format, Snapshot};
 use crate::http::listener::{Address, Listener};
 use crate::http::serve::Server;
 use crate::http::{Site, Surface, record, router};
-use crate::librechat::collector::{Collector, fold, moment, report_contents};
+use crate::librechat::collector::{Collector, Pace, fold, moment, report_contents};
 use crate::librechat::mongo::Mongo;
 use crate::librechat::mongo::uri::Uri;
 use crate::librechat::scope::Options;
@@ -60,9 +60,10 @@ pub fn mongo(config: &mut Config) -> Option<(Arc<Mongo>, Vec<Watch>)> {
 /// Those of the source.
 pub async fn once<S: Source>(source: &S, options: Options, at: SystemTime) -> anyhow::Result<String> {
     let mut registry = Registry::default();
-    let status = Status::register(&mut registry);
+    let status = Status::register(&mut registry, clock::now);
     let started = Instant::now();
     report_contents(&mut Contents::LibreChat, source.prepare().await?);
+    status.tell_indexes(source, true).await;
     let folds = fold(source, &status, options, moment(at)).await?;
     status.finish_once(at, started.elapsed());
     let snapshot = Snapshot::render(folds.export(moment(at)), at, started);
@@ -88,7 +89,7 @@ pub async fn serve<S: Source>(
     let mut registry = Registry::default();
     telemetry::register_build_info(&mut registry);
     telemetry::process::register(&mut registry);
-    let status = Arc::new(Status::register(&mut registry));
+    let status = Arc::new(Status::register(&mut registry, clock::now));
     let own = registry.sub_registry_with_prefix("librechat_exporter");
     let requests = record::Requests::register(own);
     let reloads = Reloads::register(own);
@@ -98,8 +99,8 @@ pub async fn serve<S: Source>(
     let site =
         Arc::new(Site { exposition: Arc::clone(&exposition), status: Arc::clone(&status), guard, requests });
 
-    let collector =
-        Collector::new(source, exposition, status, config.refresh_interval, config.options, clock::now);
+    let pace = Pace { interval: config.refresh_interval, sweep: config.sweep_interval };
+    let collector = Collector::new(source, exposition, status, pace, config.options, clock::now);
     let collecting = tokio::spawn(collector.run());
     tokio::spawn(Reloader::new(watches, reloads).run(signals.hangups()));
     let (stop, stopped) = watch::channel(false);

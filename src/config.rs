@@ -53,6 +53,7 @@ pub struct Config {
     pub mongo: Option<MongoSettings>,
     pub refresh_interval: Duration,
     pub max_staleness: Duration,
+    pub sweep_interval: Duration,
     pub options: Options,
     pub listen: ListenSettings,
     pub guard: GuardSettings,
@@ -117,6 +118,7 @@ impl Config {
                     mongo,
                     refresh_interval: times.refresh_interval,
                     max_staleness: times.max_staleness,
+                    sweep_interval: times.sweep_interval,
                     options: times.options,
                     listen,
                     guard,
@@ -161,6 +163,7 @@ fn mongo(vars: &mut Vars, needs: Needs) -> Option<Option<MongoSettings>> {
 struct Times {
     refresh_interval: Duration,
     max_staleness: Duration,
+    sweep_interval: Duration,
     options: Options,
 }
 
@@ -178,6 +181,14 @@ fn times(vars: &mut Vars) -> Option<Times> {
         vars.problem("REFRESH_INTERVAL", "must be at least 100 ms");
         return None;
     }
+    let sweep_interval = area.sweep_interval.0;
+    if sweep_interval < refresh_interval {
+        vars.problem(
+            "SWEEP_INTERVAL",
+            "must not be shorter than REFRESH_INTERVAL: a sweep is many refreshes",
+        );
+        return None;
+    }
     if max_staleness <= refresh_interval {
         vars.warn("METRICS_MAX_STALENESS", "is not longer than REFRESH_INTERVAL: figures will come and go");
     }
@@ -186,7 +197,7 @@ fn times(vars: &mut Vars) -> Option<Times> {
         per_user: area.emit_per_user_metrics.0.then_some(label),
         max_label_values: usize::try_from(area.metrics_max_label_values.0).unwrap_or(usize::MAX),
     };
-    Some(Times { refresh_interval, max_staleness, options })
+    Some(Times { refresh_interval, max_staleness, sweep_interval, options })
 }
 
 /// Where the variables say to listen; what is wrong with them goes to `vars`.

@@ -7,7 +7,9 @@
 //!   body: the snapshot is compressed once, the live part (a few KiB) for each scrape.
 //! - Values of one snapshot are of one instant, [`Snapshot::at`].
 
+pub mod age;
 pub mod body;
+pub mod buckets;
 pub mod cap;
 pub mod classic;
 pub mod family;

@@ -10,10 +10,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use librechat_exporter::exposition::family::Kind;
+use librechat_exporter::exposition::family::{Description, Kind};
+use librechat_exporter::librechat::events::Events;
 use librechat_exporter::librechat::fold::Folds;
 use librechat_exporter::librechat::record::Collection;
-use librechat_exporter::librechat::record::collection::Projected;
 
 const TOKEN: &str = "token-of-the-catalogue";
 
@@ -73,6 +73,11 @@ impl Served {
     }
 }
 
+/// Families that a snapshot holds.
+fn families() -> impl Iterator<Item = Description> {
+    Folds::families().chain(Events::families())
+}
+
 fn is_snake_case(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
@@ -100,7 +105,7 @@ fn no_family_is_served_twice_and_every_one_has_help() {
 
 #[test]
 fn families_of_folds_are_unique_and_say_what_they_are() {
-    let families: Vec<_> = Folds::families().collect();
+    let families: Vec<_> = families().collect();
     let names: BTreeSet<_> = families.iter().map(|family| family.name).collect();
     assert_eq!(names.len(), families.len());
     for family in families {
@@ -147,7 +152,7 @@ fn row(kind: &str, labels: &str, help: &str) -> (String, String, String) {
 
 /// The families that are no fold's, read off what is served.
 fn own(text: &str) -> Catalogue {
-    let folds: BTreeSet<_> = Folds::families().map(|family| family.name).collect();
+    let folds: BTreeSet<_> = families().map(|family| family.name).collect();
     let mut own: Catalogue = WITHOUT_SAMPLES
         .iter()
         .map(|(name, kind, labels, help)| ((*name).to_owned(), row(kind, labels, help)))
@@ -175,17 +180,53 @@ fn labels_of(sample: &str) -> String {
     names.filter(|name| *name != "le").map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// Families that came after the first version, and with which.
+const LATER: &[(&str, &str)] = &[];
+
+fn since(name: &str) -> &'static str {
+    LATER.iter().find(|(later, _)| *later == name).map_or("0.1.0", |(_, since)| since)
+}
+
+/// What a value counts: Prometheus' base unit where the name has it, as for most; the Node exporter's names where not.
+fn unit(name: &str) -> &'static str {
+    const UNITS: &[(&str, &str)] = &[
+        ("timestamp", "seconds since 1970"),
+        ("_seconds", "seconds"),
+        ("session_avg_duration", "seconds"),
+        ("_bytes", "bytes"),
+        ("_fds", "1"),
+        ("percent", "percent"),
+        ("_rate_", "percent"),
+        ("net_satisfaction", "percent"),
+        ("periodicity", "percent"),
+        ("_ratio", "ratio"),
+        ("_credits", "credits"),
+        ("cost", "USD"),
+        ("_per_use", "1"),
+        ("token_", "tokens"),
+        ("_tokens", "tokens"),
+    ];
+    let is_of = |part: &str| name.contains(part) && !name.ends_with("_count");
+    UNITS.iter().find(|(part, _)| is_of(part)).map_or("1", |(_, unit)| unit)
+}
+
 fn page(text: &str) -> String {
-    let folds = Folds::families().map(|family| {
-        let kind = if family.kind == Kind::Counter { "counter" } else { "gauge" };
+    let folds = families().map(|family| {
+        let kind = match family.kind {
+            Kind::Gauge => "gauge",
+            Kind::Counter => "counter",
+            Kind::Histogram => "histogram",
+        };
         let labels = family.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
         (family.name.to_owned(), row(kind, &labels, family.help))
     });
     let table = |catalogue: Catalogue| -> String {
-        let lines = catalogue
-            .into_iter()
-            .map(|(name, (kind, labels, help))| format!("| `{name}` | {kind} | {labels} | {help} |\n"));
-        format!("| family | type | labels | value |\n|---|---|---|---|\n{}", lines.collect::<String>())
+        let lines = catalogue.into_iter().map(|(name, (kind, labels, help))| {
+            let (unit, since) = (unit(&name), since(&name));
+            format!("| `{name}` | {kind} | {labels} | {unit} | {help} | {since} |\n")
+        });
+        let head = "| family | type | labels | unit | value | since |\n|---|---|---|---|---|---|\n";
+        format!("{head}{}", lines.collect::<String>())
     };
     format!(
         "# Metrics\n\nMade by `UPDATE_GOLDEN=1 cargo test --test catalogue` of what the program serves, and checked by \
@@ -214,20 +255,27 @@ fn the_page_of_metrics_is_current() {
     assert_eq!(page.lines().count(), written.lines().count());
 }
 
+/// LibreChat's families have the same in `tests/demo.rs`.
+#[test]
+fn every_family_of_the_exporter_itself_has_a_sample() {
+    let text = Served::start().exposition("text/plain");
+    let figures: BTreeSet<_> = families().map(|family| family.name).collect();
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    for (name, _) in types.filter(|(name, _)| !figures.contains(name)) {
+        let is_excepted = WITHOUT_SAMPLES.iter().any(|(known, ..)| *known == name);
+        let is_of = |rest: &str| ["{", " ", "_bucket{"].iter().any(|next| rest.starts_with(next));
+        let has_sample = text.lines().any(|line| line.strip_prefix(name).is_some_and(is_of));
+        assert!(is_excepted || has_sample, "{name} has no sample");
+    }
+}
+
 #[test]
 fn the_page_on_mongodb_lists_every_field_that_is_read() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/mongodb.md");
     let page = std::fs::read_to_string(path).unwrap();
     for collection in Collection::ALL {
-        let fields: Vec<_> = collection
-            .projection()
-            .iter()
-            .map(|projected| {
-                let (Projected::Field(name) | Projected::HasItems(name) | Projected::IsNotNull(name)) =
-                    projected;
-                format!("`{name}`")
-            })
-            .collect();
+        let fields: Vec<_> =
+            collection.projection().iter().map(|projected| format!("`{}`", projected.name())).collect();
         let fields = if fields.is_empty() { "none: only counted".to_owned() } else { fields.join(", ") };
         let row = format!("| `{}` | {fields} |", collection.name());
         assert!(page.contains(&row), "docs/mongodb.md lacks the row\n{row}");

@@ -1,16 +1,31 @@
-//! The demo's exposition for a fixed seed and instant, to the letter: what the collectors and the renderer make of a
-//! known LibreChat. `UPDATE_GOLDEN=1 cargo test --test demo` writes it anew.
+//! The demo: its exposition for a fixed seed and instant, to the letter, which is what the collectors and the renderer
+//! make of a known LibreChat (`UPDATE_GOLDEN=1 cargo test --test demo` writes it anew); and that it has something to
+//! show of everything.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use librechat_exporter::app;
+use librechat_exporter::exposition::family::Kind;
+use librechat_exporter::librechat::collector::moment;
 use librechat_exporter::librechat::demo::Demo;
-use librechat_exporter::librechat::scope::Options;
+use librechat_exporter::librechat::events::Events;
+use librechat_exporter::librechat::fold::Folds;
+use librechat_exporter::librechat::scope::{Options, UserLabel};
+use librechat_exporter::librechat::source::Source as _;
+use librechat_exporter::librechat::status::Status;
+use librechat_exporter::librechat::sync::Sync;
+use prometheus_client::registry::Registry;
+
+const START: u64 = 1_795_247_940;
 
 fn instant() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(1_795_247_940)
+    UNIX_EPOCH + Duration::from_secs(START)
 }
 
 #[tokio::test]
@@ -29,4 +44,82 @@ async fn a_fixed_seed_gives_the_golden_exposition() {
     let differing = text.lines().zip(expected.lines()).find(|(ours, golden)| ours != golden);
     assert_eq!(differing, None, "the first line that differs, ours and the golden one");
     assert_eq!(text.lines().count(), expected.lines().count());
+}
+
+static NOW: AtomicU64 = AtomicU64::new(START);
+
+fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(NOW.load(Ordering::Relaxed))
+}
+
+/// Series and their values.
+type Samples = BTreeMap<String, f64>;
+
+/// What is served after so many more seconds.
+async fn later(seconds: u64, demo: &Demo, sync: &mut Sync, status: &Status) -> Samples {
+    NOW.fetch_add(seconds, Ordering::Relaxed);
+    demo.prepare().await.unwrap();
+    let at = moment(now());
+    let folds = sync.refresh(demo, status, at).await.unwrap();
+    let mut samples = folds.export(at);
+    samples.extend(sync.events());
+    let text = samples.render();
+    let lines = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' '));
+    lines.map(|(series, value)| (series.to_owned(), value.parse().unwrap())).collect()
+}
+
+/// The samples of a family; a histogram's by what they count.
+fn of<'a>(name: &str, kind: Kind, samples: &'a Samples) -> BTreeMap<&'a str, f64> {
+    let name = if kind == Kind::Histogram { format!("{name}_count") } else { name.to_owned() };
+    let is_of = |series: &str| series.split('{').next() == Some(&name);
+    samples
+        .iter()
+        .filter(|(series, _)| is_of(series))
+        .map(|(series, value)| (series.as_str(), *value))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_family_has_samples_and_every_counter_moves() {
+    let demo = Demo::new(1, now);
+    let status = Status::register(&mut Registry::default(), now);
+    let options = Options { per_user: Some(UserLabel::Id), ..Options::default() };
+    let mut sync = Sync::new(options, Duration::from_secs(86_400));
+    let start = later(0, &demo, &mut sync, &status).await;
+    let minute = later(60, &demo, &mut sync, &status).await;
+    let minutes = later(240, &demo, &mut sync, &status).await;
+    for family in Folds::families().chain(Events::families()) {
+        assert!(!of(family.name, family.kind, &minutes).is_empty(), "{} has no sample", family.name);
+    }
+    for family in Events::families() {
+        let [start, minute, minutes] =
+            [&start, &minute, &minutes].map(|samples| of(family.name, family.kind, samples));
+        // A series that is there from the start is one of which `rate()` sees the first step.
+        assert!(!start.is_empty() && start.values().all(|value| *value == 0.0), "{} {start:?}", family.name);
+        let sum = |samples: &BTreeMap<_, f64>| samples.values().sum::<f64>();
+        assert!(sum(&minutes) > sum(&minute), "{} stands still", family.name);
+    }
+    // Within a minute each endpoint and each model moves.
+    for (name, kind, label) in [
+        ("librechat_messages_created_total", Kind::Counter, "endpoint"),
+        ("librechat_tokens_total", Kind::Counter, "model"),
+        ("librechat_answer_seconds", Kind::Histogram, "endpoint"),
+    ] {
+        let mut by_label: BTreeMap<String, f64> = BTreeMap::new();
+        for (series, value) in of(name, kind, &minute) {
+            let value_of = |label: &str| series.split(&format!("{label}=\"")).nth(1)?.split('"').next();
+            *by_label.entry(value_of(label).unwrap().to_owned()).or_default() += value;
+        }
+        let moving = by_label.values().filter(|value| **value > 0.0).count();
+        assert!(moving * 4 >= by_label.len() * 3 && moving > 4, "{name}: {by_label:?}");
+    }
+    let invocations = of("librechat_tool_invocations_total", Kind::Counter, &minutes);
+    for part in ["mcp", "action", "builtin", "handoff"].map(|kind| format!("kind=\"{kind}\"")) {
+        assert!(invocations.keys().any(|series| series.contains(&part)), "{part}");
+    }
+    for part in ["ok", "failed", "cancelled", "unknown"].map(|status| format!("status=\"{status}\"")) {
+        assert!(invocations.keys().any(|series| series.contains(&part)), "{part}");
+    }
+    let ratios = of("librechat_prompt_cache_hit_ratio", Kind::Gauge, &minutes);
+    assert!(ratios.values().any(|ratio| *ratio > 0.2), "{ratios:?}");
 }

@@ -47,6 +47,9 @@ settings! {
         metrics_max_label_values: Whole<1, 100_000> = "200";
         /// LibreChat's families are left out when the last good fold is older than this.
         metrics_max_staleness: Span = "10m";
+        /// Where MongoDB does not tell of changes (a standalone server), all of history is verified within this time, a
+        /// little at each refresh: so long a late change to an old document may go unnoticed.
+        sweep_interval: Span = "24h";
     }
 }
 

@@ -12,7 +12,26 @@ use super::samples::{Rows, Samples};
 pub const OTHER: &str = "other";
 
 /// Labels that nobody makes values up for.
-const UNBOUNDED: &[&str] = &["hour", "weekday", "tier", "rating", "collection", "key", "id"];
+const UNBOUNDED: &[&str] = &[
+    "hour",
+    "weekday",
+    "tier",
+    "rating",
+    "collection",
+    "key",
+    "id",
+    "side",
+    "token_type",
+    "context",
+    "error_type",
+    "kind",
+    "status",
+];
+
+/// Whether people, or what they set up, make up the values of a label.
+pub fn is_bounded(label: &str) -> bool {
+    !UNBOUNDED.contains(&label)
+}
 
 pub static DROPPED: Family<1> = Family::gauge(
     "librechat_exporter_label_values_dropped",
@@ -28,7 +47,7 @@ pub fn cap(samples: &mut Samples, max: usize) {
         let count: usize = labels
             .iter()
             .enumerate()
-            .filter(|(_, label)| !UNBOUNDED.contains(label))
+            .filter(|(_, label)| is_bounded(label))
             .map(|(at, _)| cap_label(rows, at, max))
             .sum();
         if count > 0 {

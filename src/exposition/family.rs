@@ -7,6 +7,7 @@ use prometheus_client::metrics::MetricType;
 pub enum Kind {
     Gauge,
     Counter,
+    Histogram,
 }
 
 impl Kind {
@@ -14,6 +15,7 @@ impl Kind {
         match self {
             Self::Gauge => MetricType::Gauge,
             Self::Counter => MetricType::Counter,
+            Self::Histogram => MetricType::Histogram,
         }
     }
 }
@@ -46,6 +48,11 @@ impl<const L: usize> Family<L> {
     /// A counter; `name` ends in `_total`.
     pub const fn counter(name: &'static str, labels: [&'static str; L], help: &'static str) -> Self {
         Self { name, help, kind: Kind::Counter, rest: Rest::Pool, labels }
+    }
+
+    /// A histogram; `name` ends in the unit of what is observed.
+    pub const fn histogram(name: &'static str, labels: [&'static str; L], help: &'static str) -> Self {
+        Self { name, help, kind: Kind::Histogram, rest: Rest::Pool, labels }
     }
 
     /// For distinct numbers and ages, which do not add up over labels.

@@ -10,6 +10,7 @@ use prometheus_client::encoding::{
 };
 use prometheus_client::registry::Registry;
 
+use super::buckets::Buckets;
 use super::family::{Description, Family, Kind};
 
 /// Samples by family. Families and samples come out in a fixed order, so that equal collections render equally.
@@ -23,29 +24,39 @@ pub(super) struct Rows {
 }
 
 /// A value that others of the same labels can be added to.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Value {
-    sum: f64,
-    /// What the sum is divided by; `None` when the value is the sum itself.
-    weight: Option<f64>,
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Sum(f64),
+    /// `sum` divided by `weight`.
+    Mean {
+        sum: f64,
+        weight: f64,
+    },
+    Histogram(Buckets),
 }
 
 impl Value {
     fn add(&mut self, other: Self) {
-        self.sum += other.sum;
-        self.weight = match (self.weight, other.weight) {
-            (Some(weight), Some(other)) => Some(weight + other),
-            (weight, other) => weight.or(other),
-        };
-    }
-
-    fn value(self) -> f64 {
-        self.weight.map_or(self.sum, |weight| self.sum / weight)
+        match (self, other) {
+            (Self::Sum(sum), Self::Sum(other)) => *sum += other,
+            (Self::Mean { sum, weight }, Self::Mean { sum: other, weight: other_weight }) => {
+                *sum += other;
+                *weight += other_weight;
+            }
+            (Self::Histogram(buckets), Self::Histogram(other)) => buckets.merge(&other),
+            // The catalogue's test sees to it that a family has values of one kind.
+            (known, other) => *known = other,
+        }
     }
 
     /// How much it matters, next to others of its family.
-    pub(super) fn size(self) -> f64 {
-        self.weight.unwrap_or(self.sum).abs()
+    #[expect(clippy::cast_precision_loss, reason = "only for sorting")]
+    pub(super) fn size(&self) -> f64 {
+        match self {
+            Self::Sum(sum) => sum.abs(),
+            Self::Mean { weight, .. } => weight.abs(),
+            Self::Histogram(buckets) => buckets.count() as f64,
+        }
     }
 }
 
@@ -71,7 +82,7 @@ impl Samples {
     pub fn push<const L: usize>(&mut self, family: &'static Family<L>, labels: [&str; L], value: f64) {
         let rows = self.rows(family.describe());
         if value.is_finite() {
-            rows.add(labels.map(str::to_owned).into(), Value { sum: value, weight: None });
+            rows.add(labels.map(str::to_owned).into(), Value::Sum(value));
         }
     }
 
@@ -86,7 +97,25 @@ impl Samples {
     ) {
         let rows = self.rows(family.describe());
         if (sum / weight).is_finite() {
-            rows.add(labels.map(str::to_owned).into(), Value { sum, weight: Some(weight) });
+            rows.add(labels.map(str::to_owned).into(), Value::Mean { sum, weight });
+        }
+    }
+
+    /// Adds a histogram. Those that come to the same labels are added up.
+    pub fn push_buckets<const L: usize>(
+        &mut self,
+        family: &'static Family<L>,
+        labels: [&str; L],
+        buckets: &Buckets,
+    ) {
+        self.rows(family.describe()).add(labels.map(str::to_owned).into(), Value::Histogram(buckets.clone()));
+    }
+
+    /// Takes in the samples of another.
+    pub fn extend(&mut self, other: Self) {
+        for Rows { description, rows } in other.0.into_values() {
+            let known = self.rows(description);
+            rows.into_iter().for_each(|(labels, value)| known.add(labels, value));
         }
     }
 
@@ -122,10 +151,10 @@ impl Collector for Samples {
             let mut metric = encoder.encode_descriptor(name, &help, None, description.kind.metric_type())?;
             for (values, value) in rows {
                 if values.is_empty() {
-                    write(&mut metric, description.kind, value.value())?;
+                    write(&mut metric, description.kind, value)?;
                 } else {
                     let labels = Labels { names: description.labels, values };
-                    write(&mut metric.encode_family(&labels)?, description.kind, value.value())?;
+                    write(&mut metric.encode_family(&labels)?, description.kind, value)?;
                 }
             }
         }
@@ -133,16 +162,27 @@ impl Collector for Samples {
     }
 }
 
+fn write(metric: &mut MetricEncoder<'_>, kind: Kind, value: &Value) -> fmt::Result {
+    match value {
+        Value::Sum(sum) => write_number(metric, kind, *sum),
+        Value::Mean { sum, weight } => write_number(metric, kind, sum / weight),
+        Value::Histogram(buckets) => {
+            let (sum, count) = (buckets.sum(), buckets.count());
+            metric.encode_histogram::<NoLabelSet>(sum, count, &buckets.rows(), None)
+        }
+    }
+}
+
 /// Whole numbers are written without a fraction, as people and most exporters write them.
-fn write(metric: &mut MetricEncoder<'_>, kind: Kind, value: f64) -> fmt::Result {
+fn write_number(metric: &mut MetricEncoder<'_>, kind: Kind, value: f64) -> fmt::Result {
     const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53: below it every whole number is exact
     #[expect(clippy::cast_possible_truncation)]
     let whole = (value.fract() == 0.0 && value.abs() < EXACT).then_some(value as i64);
     match (kind, whole, whole.and_then(|whole| u64::try_from(whole).ok())) {
-        (Kind::Gauge, Some(whole), _) => metric.encode_gauge(&whole),
-        (Kind::Gauge, None, _) => metric.encode_gauge(&value),
         (Kind::Counter, _, Some(whole)) => metric.encode_counter::<NoLabelSet, _, f64>(&whole, None),
         (Kind::Counter, _, None) => metric.encode_counter::<NoLabelSet, _, f64>(&value, None),
+        (_, Some(whole), _) => metric.encode_gauge(&whole),
+        (_, None, _) => metric.encode_gauge(&value),
     }
 }
 
@@ -166,6 +206,7 @@ mod tests {
 
     static USERS: Family<0> = Family::gauge("librechat_user_count", [], "Registered users");
     static COST: Family<2> = Family::gauge("librechat_cost", ["model", "tag"], "Cost");
+    static SECONDS: Family<1> = Family::histogram("librechat_answer_seconds", ["model"], "Time");
     static SEEN: Family<1> = Family::counter("librechat_seen_total", ["model"], "Seen");
 
     #[test]
@@ -188,6 +229,25 @@ mod tests {
              # HELP librechat_user_count Registered users.\n\
              # TYPE librechat_user_count gauge\n\
              librechat_user_count 3\n"
+        );
+    }
+
+    #[test]
+    fn renders_histograms_with_buckets_that_add_up() {
+        let mut buckets = Buckets::new(&[0.5, 2.0]);
+        [0.5, 1.0, 7.0].into_iter().for_each(|value| buckets.observe(value));
+        let mut samples = Samples::default();
+        samples.push_buckets(&SECONDS, ["m"], &buckets);
+        samples.push_buckets(&SECONDS, ["m"], &buckets);
+        assert_eq!(
+            samples.render(),
+            "# HELP librechat_answer_seconds Time.\n\
+             # TYPE librechat_answer_seconds histogram\n\
+             librechat_answer_seconds_sum{model=\"m\"} 17.0\n\
+             librechat_answer_seconds_count{model=\"m\"} 6\n\
+             librechat_answer_seconds_bucket{le=\"0.5\",model=\"m\"} 2\n\
+             librechat_answer_seconds_bucket{le=\"2.0\",model=\"m\"} 4\n\
+             librechat_answer_seconds_bucket{le=\"+Inf\",model=\"m\"} 6\n"
         );
     }
 

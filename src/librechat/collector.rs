@@ -24,13 +24,30 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// After a failure the next attempt comes after a second, then two, four …, up to the interval.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
+/// What a change waits for others to come with it.
+const GATHER: Duration = Duration::from_millis(200);
+
+/// Where changes are told of, refreshes are at least so far apart, and this many times as far as one takes: a busy
+/// LibreChat must not keep a core busy here.
+const SHORTEST: Duration = Duration::from_secs(1);
+const IDLE_SHARE: u32 = 10;
+
+/// How often a source is folded.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How far refreshes are apart, at most.
+    pub interval: Duration,
+    /// Within which time all of history is verified, where changes are not told of.
+    pub sweep: Duration,
+}
+
 /// Folds a source again and again.
 #[derive(Debug)]
 pub struct Collector<S> {
     source: Arc<S>,
     exposition: Arc<Exposition>,
     status: Arc<Status>,
-    interval: Duration,
+    pace: Pace,
     options: Options,
     clock: fn() -> SystemTime,
 }
@@ -40,11 +57,11 @@ impl<S: Source> Collector<S> {
         source: Arc<S>,
         exposition: Arc<Exposition>,
         status: Arc<Status>,
-        interval: Duration,
+        pace: Pace,
         options: Options,
         clock: fn() -> SystemTime,
     ) -> Self {
-        Self { source, exposition, status, interval, options, clock }
+        Self { source, exposition, status, pace, options, clock }
     }
 
     /// Runs until it is dropped.
@@ -54,20 +71,21 @@ impl<S: Source> Collector<S> {
     }
 
     async fn refresh_again_and_again(&self) {
-        let mut sync = Sync::new(self.options);
+        let Pace { interval, sweep } = self.pace;
+        let mut sync = Sync::new(self.options, sweep);
         let mut trouble: Option<SourceError> = None;
         let mut contents = Contents::LibreChat;
         let mut retry = FIRST_RETRY;
         loop {
             let started = Instant::now();
-            let pause = match self.refresh(&mut sync, started).await {
+            match self.refresh(&mut sync, started).await {
                 Ok(found) => {
                     if trouble.take().is_some() {
                         info!("{} is read again", S::NAME);
                     }
                     report_contents(&mut contents, found);
                     retry = FIRST_RETRY;
-                    self.interval.saturating_sub(started.elapsed())
+                    self.wait(&mut sync, started).await;
                 }
                 Err(error) => {
                     self.status.failed(started.elapsed());
@@ -75,12 +93,24 @@ impl<S: Source> Collector<S> {
                         warn!("the refresh failed, and is tried again: {error}");
                         trouble = Some(error);
                     }
-                    let pause = retry.min(self.interval);
-                    retry = (retry * 2).min(self.interval.max(FIRST_RETRY));
-                    pause
+                    sleep(retry.min(interval)).await;
+                    retry = (retry * 2).min(interval.max(FIRST_RETRY));
                 }
-            };
-            sleep(pause).await;
+            }
+        }
+    }
+
+    /// Until the interval is over, or a change was told of and some time has passed since the refresh that `started`.
+    async fn wait(&self, sync: &mut Sync, started: Instant) {
+        let took = started.elapsed();
+        let shortest = (took * IDLE_SHARE).max(SHORTEST).min(self.pace.interval);
+        let told = async {
+            sync.changed().await;
+            sleep(GATHER.max(shortest.saturating_sub(started.elapsed()))).await;
+        };
+        tokio::select! {
+            () = sleep(self.pace.interval.saturating_sub(took)) => {}
+            () = told => {}
         }
     }
 
@@ -88,10 +118,15 @@ impl<S: Source> Collector<S> {
         let began = moment((self.clock)());
         let contents = self.source.prepare().await?;
         let folds = sync.refresh(&*self.source, &self.status, began).await?;
+        self.status.tell_indexes(&*self.source, !sync.is_told()).await;
+        let events = sync.events();
         let at = (self.clock)();
         // Rendering and compressing take milliseconds of CPU: not on a thread that serves.
-        let rendered =
-            tokio::task::spawn_blocking(move || Snapshot::render(folds.export(moment(at)), at, started));
+        let rendered = tokio::task::spawn_blocking(move || {
+            let mut samples = folds.export(moment(at));
+            samples.extend(events);
+            Snapshot::render(samples, at, started)
+        });
         let snapshot =
             rendered.await.map_err(|_| SourceError { text: "the figures could not be rendered".into() })?;
         self.exposition.publish(snapshot);

@@ -1,21 +1,26 @@
 //! A synthetic LibreChat that keeps living, as a source: no MongoDB, no set-up.
 //!
-//! Invariants: the same seed, start and instant give the same records, however often it was looked at in between; the
-//! number of messages kept is bounded, like an installation that deletes old chats.
+//! Invariants: the same seed, start and instant give the same records, however often it was looked at in between; what
+//! is kept is bounded, like an installation that deletes what is old.
 
 pub mod cast;
+pub mod chats;
 pub mod furniture;
+pub mod people;
+pub mod queue;
+pub mod shelf;
 pub mod world;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use self::world::World;
 use super::collector::moment;
+use super::indexes::Indexes;
 use super::record::fields::Oddities;
-use super::record::{Collection, Moment, Record};
-use super::source::{Contents, Position, Range, Seen, Source, SourceError};
+use super::record::{Collection, Record};
+use super::source::{Contents, Identity, Range, Seen, Source, SourceError};
 
 /// The demo's world as of whenever it is looked at.
 #[derive(Debug)]
@@ -29,23 +34,10 @@ impl Demo {
     pub fn new(seed: u64, clock: fn() -> SystemTime) -> Self {
         Self { world: Mutex::new(World::new(seed, moment(clock()))), clock }
     }
-}
 
-/// When a document was made, of the collections that grow.
-const fn created(record: &Record<'_>) -> Option<Moment> {
-    match record {
-        Record::Message(message) => message.created,
-        Record::Transaction(row) => row.created,
-        Record::Conversation(conversation) => conversation.created,
-        _ => None,
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The place of the document of this number, in the order in which they were made.
-fn position(created: Moment, number: u64) -> Position {
-    let Position(mut bytes) = Position::at(created);
-    bytes.iter_mut().skip(4).zip(number.to_be_bytes()).for_each(|(byte, of_number)| *byte = of_number);
-    Position(bytes)
 }
 
 impl Source for Demo {
@@ -57,7 +49,7 @@ impl Source for Demo {
 
     async fn prepare(&self) -> Result<Contents, SourceError> {
         let now = moment((self.clock)());
-        self.world.lock().unwrap_or_else(PoisonError::into_inner).live_until(now);
+        self.world().live_until(now);
         Ok(Contents::LibreChat)
     }
 
@@ -66,20 +58,20 @@ impl Source for Demo {
         collection: Collection,
         mut visit: impl FnMut(Record<'_>, &Oddities) + Send,
     ) -> Result<(), SourceError> {
-        let oddities = Oddities::default();
-        let world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-        world.records(collection, |record| visit(record, &oddities));
-        Ok(())
+        self.read_range(collection, Range::ALL, u64::MAX, |seen| visit(seen.record, seen.oddities)).await
+    }
+
+    async fn indexes(&self) -> Result<Option<Indexes>, SourceError> {
+        Ok(Some(Indexes::all()))
     }
 
     async fn count(&self, collection: Collection) -> Result<Option<u64>, SourceError> {
-        self.count_range(collection, Range::from(None)).await.map(Some)
+        self.count_range(collection, Range::ALL).await.map(Some)
     }
 
     async fn count_range(&self, collection: Collection, range: Range) -> Result<u64, SourceError> {
-        let mut count = 0;
-        self.read_range(collection, range, u64::MAX, |_| count += 1).await?;
-        Ok(count)
+        let count = self.world().documents(collection).map_or(0, |documents| documents.count(range));
+        Ok(u64::try_from(count).unwrap_or(u64::MAX))
     }
 
     async fn read_range(
@@ -90,23 +82,13 @@ impl Source for Demo {
         mut visit: impl FnMut(Seen<'_>) + Send,
     ) -> Result<(), SourceError> {
         let oddities = Oddities::default();
-        let world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut left = limit;
-        let mut number = world.gone(collection);
-        let mut latest = Moment(0);
-        world.records(collection, |record| {
-            latest = latest.max(created(&record).unwrap_or(latest));
-            let position = Some(position(latest, number));
-            number += 1;
-            let is_in = range.is_regular
-                && range.from <= position
-                && range.until.is_none_or(|_| position < range.until);
-            if is_in && left > 0 {
-                left -= 1;
-                let mut hasher = DefaultHasher::new();
-                format!("{number} {record:?}").hash(&mut hasher);
-                visit(Seen { position, fingerprint: hasher.finish(), record, oddities: &oddities });
-            }
+        let world = self.world();
+        let Some(documents) = world.documents(collection) else { return Ok(()) };
+        documents.visit(range, limit, &mut |position, record| {
+            let mut hasher = DefaultHasher::new();
+            format!("{position:?} {record:?}").hash(&mut hasher);
+            let identity = Identity::Regular(position);
+            visit(Seen { identity, fingerprint: hasher.finish(), record, oddities: &oddities });
         });
         Ok(())
     }

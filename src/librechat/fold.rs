@@ -8,6 +8,7 @@
 
 pub mod activity;
 pub mod agents;
+pub mod balances;
 pub mod banners;
 pub mod conversations;
 pub mod cost;
@@ -17,7 +18,9 @@ pub mod files;
 pub mod mcp;
 pub mod messages;
 pub mod models;
+pub mod prompt_cache;
 pub mod prompts;
+pub mod queues;
 pub mod retention;
 pub mod satisfaction;
 pub mod sessions;
@@ -164,12 +167,15 @@ folds! {
     retention: retention::Retention,
     tokens: tokens::Tokens,
     cost: cost::Cost,
+    balances: balances::Balances,
+    prompt_cache: prompt_cache::PromptCache,
     files: files::Files,
     sessions: sessions::Sessions,
     prompts: prompts::Prompts,
     banners: banners::Banners,
     tool_calls: tool_calls::ToolCalls,
     mcp: mcp::Mcp,
+    queues: queues::Queues,
 }
 
 #[cfg(test)]

@@ -4,27 +4,36 @@
 //! with a bound on the server's time, from a secondary where the connection string does not say otherwise.
 //!
 //! The connection is made when it is first needed and kept; a server that cannot be reached is an error of that pass.
+//! Readings of one connection are of one session: on a replica set none shows less than the one before, or less than a
+//! change that was told of, whichever member answers; and nothing is read that a failover could undo.
 
+pub mod changes;
+pub mod connection;
 pub mod error;
+pub mod indexes;
 pub mod login;
+pub mod projection;
 pub mod uri;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
-use mongodb::options::{ClientOptions, Hint, ReadPreference, SelectionCriteria};
-use mongodb::{Client, Database};
+use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use mongodb::options::Hint;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
+use self::connection::Connection;
+use self::projection::projection;
 use self::uri::Uri;
-use super::record::collection::Projected;
+use super::indexes::Indexes;
 use super::record::fields::Oddities;
 use super::record::view::record;
 use super::record::{Collection, Record};
-use super::source::{Contents, Position, Range, Seen, Source, SourceError};
+use super::source::changes::{Start, Watched};
+use super::source::{Contents, Identity, Position, Range, Seen, Source, SourceError};
 use crate::secret::Live;
 
 /// How long a server may take to be found, and to connect to.
@@ -60,44 +69,30 @@ pub struct Mongo {
     target: Live<Target>,
 }
 
-/// A connection string and, once it is needed, the client for it.
+/// A connection string and, once it is needed, the connection for it.
 #[derive(Debug)]
 struct Target {
     uri: Uri,
-    database: OnceCell<Database>,
+    connection: OnceCell<Arc<Connection>>,
 }
 
 impl Mongo {
     pub fn new(settings: Settings) -> Self {
-        let target = Target { uri: settings.uri.clone(), database: OnceCell::new() };
+        let target = Target { uri: settings.uri.clone(), connection: OnceCell::new() };
         Self { settings, target: Live::new(target) }
     }
 
     /// Goes on with another connection string, of the same database. A pass under way ends with the old one.
     pub fn reconnect(&self, uri: Uri) {
-        self.target.replace(Target { uri, database: OnceCell::new() });
+        self.target.replace(Target { uri, connection: OnceCell::new() });
     }
 
-    /// The database, connecting first when that is still to be done. The driver itself connects lazily and again and
-    /// again; what can fail here is the look-up of a `mongodb+srv` name.
-    async fn database(&self) -> Result<Database, SourceError> {
+    /// The connection, made first when that is still to be done. The driver then connects again by itself.
+    async fn connection(&self) -> Result<Arc<Connection>, SourceError> {
         let target = self.target.current();
-        let database = target
-            .database
-            .get_or_try_init(|| async {
-                let mut options = ClientOptions::parse(target.uri.expose()).await?;
-                options.app_name.get_or_insert_with(|| "librechat-exporter".into());
-                options.max_pool_size = Some(self.settings.pool_size);
-                options.server_selection_timeout.get_or_insert(CONNECT);
-                options.connect_timeout.get_or_insert(CONNECT);
-                options.selection_criteria.get_or_insert(SelectionCriteria::ReadPreference(
-                    ReadPreference::SecondaryPreferred { options: None },
-                ));
-                let client = Client::with_options(options)?;
-                Ok(client.database(self.settings.database_name()))
-            })
-            .await;
-        database.cloned().map_err(|error: mongodb::error::Error| error::explain(&error, &target.uri))
+        let open = async || Connection::open(&target.uri, &self.settings).await.map(Arc::new);
+        let connection = target.connection.get_or_try_init(open).await;
+        connection.cloned().map_err(|error| error::explain(&error, &target.uri))
     }
 
     fn explain(&self, error: &mongodb::error::Error) -> SourceError {
@@ -140,9 +135,13 @@ impl Mongo {
 impl Source for Mongo {
     const NAME: &'static str = "MongoDB";
 
+    async fn watch(&self, start: Start) -> Result<Watched, SourceError> {
+        self.follow(start).await
+    }
+
     async fn check(&self) -> Result<(), SourceError> {
-        let database = self.database().await?;
-        let ping = database.run_command(doc! { "ping": 1 });
+        let connection = self.connection().await?;
+        let ping = connection.database.run_command(doc! { "ping": 1 });
         match timeout(CONNECT * 2, ping).await {
             Ok(answer) => answer.map(|_| ()).map_err(|error| self.explain(&error)),
             Err(_) => Err(SourceError { text: "MongoDB does not answer".into() }),
@@ -150,7 +149,7 @@ impl Source for Mongo {
     }
 
     async fn prepare(&self) -> Result<Contents, SourceError> {
-        let database = self.database().await?;
+        let database = &self.connection().await?.database;
         let names = self.in_time(database.list_collection_names().into_future()).await?;
         let found = Collection::ALL.iter().any(|known| names.iter().any(|name| name == known.name()));
         Ok(if found {
@@ -165,35 +164,44 @@ impl Source for Mongo {
         collection: Collection,
         mut visit: impl FnMut(Record<'_>, &Oddities) + Send,
     ) -> Result<(), SourceError> {
-        let database = self.database().await?;
-        let documents = database.collection::<RawDocumentBuf>(collection.name());
+        let connection = self.connection().await?;
+        let documents = connection.database.collection::<RawDocumentBuf>(collection.name());
+        let mut session = connection.session().await;
         let query = documents
             .aggregate(self.pipeline(collection))
             .batch_size(BATCH)
             .max_time(WORK)
+            .session(&mut *session)
             .with_type::<RawDocumentBuf>();
         let mut cursor = self.in_time(query.into_future()).await?;
-        while self.in_time(cursor.advance()).await? {
+        while self.in_time(cursor.advance(&mut session)).await? {
             let (record, oddities) = record(collection, cursor.current());
             visit(record, &oddities);
         }
         Ok(())
     }
 
+    async fn indexes(&self) -> Result<Option<Indexes>, SourceError> {
+        let connection = self.connection().await?;
+        self.in_time(indexes::read(&connection.database)).await.map(Some)
+    }
+
     async fn count(&self, collection: Collection) -> Result<Option<u64>, SourceError> {
         if self.settings.tenant.is_some() {
             return Ok(None);
         }
-        let database = self.database().await?;
-        let documents = database.collection::<RawDocumentBuf>(collection.name());
+        let connection = self.connection().await?;
+        let documents = connection.database.collection::<RawDocumentBuf>(collection.name());
         self.in_time(documents.estimated_document_count().into_future()).await.map(Some)
     }
 
     async fn count_range(&self, collection: Collection, range: Range) -> Result<u64, SourceError> {
-        let database = self.database().await?;
-        let documents = database.collection::<RawDocumentBuf>(collection.name());
+        let connection = self.connection().await?;
+        let documents = connection.database.collection::<RawDocumentBuf>(collection.name());
+        let mut session = connection.session().await;
         let hint = Hint::Keys(doc! { "_id": 1 });
-        let query = documents.count_documents(self.filter(range)).hint(hint).max_time(WORK);
+        let query =
+            documents.count_documents(self.filter(range)).hint(hint).max_time(WORK).session(&mut *session);
         self.in_time(query.into_future()).await
     }
 
@@ -204,8 +212,9 @@ impl Source for Mongo {
         limit: u64,
         mut visit: impl FnMut(Seen<'_>) + Send,
     ) -> Result<(), SourceError> {
-        let database = self.database().await?;
-        let documents = database.collection::<RawDocumentBuf>(collection.name());
+        let connection = self.connection().await?;
+        let documents = connection.database.collection::<RawDocumentBuf>(collection.name());
+        let mut session = connection.session().await;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let pipeline = [
             doc! { "$match": self.filter(range) },
@@ -218,16 +227,16 @@ impl Source for Mongo {
             .hint(Hint::Keys(doc! { "_id": 1 }))
             .batch_size(BATCH)
             .max_time(WORK)
+            .session(&mut *session)
             .with_type::<RawDocumentBuf>();
         let mut cursor = self.in_time(query.into_future()).await?;
-        while self.in_time(cursor.advance()).await? {
+        while self.in_time(cursor.advance(&mut session)).await? {
             let document = cursor.current();
             let (record, oddities) = record(collection, document);
-            let id = document.get_object_id("_id").ok();
             let mut hasher = DefaultHasher::new();
             document.as_bytes().hash(&mut hasher);
             visit(Seen {
-                position: id.map(|id| Position(id.bytes())),
+                identity: identity(document),
                 fingerprint: hasher.finish(),
                 record,
                 oddities: &oddities,
@@ -237,24 +246,17 @@ impl Source for Mongo {
     }
 }
 
+fn identity(document: &RawDocument) -> Identity {
+    match document.get("_id") {
+        Ok(Some(RawBsonRef::ObjectId(id))) => Identity::Regular(Position(id.bytes())),
+        other => {
+            let mut hasher = DefaultHasher::new();
+            format!("{other:?}").hash(&mut hasher);
+            Identity::Irregular(hasher.finish())
+        }
+    }
+}
+
 /// The types that an `_id` may have besides ObjectId, as far as MongoDB lets it.
 const IRREGULAR: [&str; 9] =
     ["number", "string", "object", "binData", "bool", "date", "timestamp", "minKey", "maxKey"];
-
-/// An aggregation's projection, since that of `find` has no expressions before MongoDB 4.4 and in DocumentDB.
-fn projection(collection: Collection) -> Document {
-    let fields = collection.projection().iter().map(|projected| match projected {
-        Projected::Field(name) => ((*name).to_owned(), Bson::Int32(1)),
-        Projected::HasItems(name) => {
-            let value = format!("${name}");
-            let there = doc! { "$ne": [{ "$type": &value }, "missing"] };
-            let items = doc! { "$gt": [{ "$size": &value }, 0] };
-            ((*name).to_owned(), doc! { "$cond": [{ "$isArray": &value }, items, there] }.into())
-        }
-        // In BSON's order both missing and null come before, or are, null.
-        Projected::IsNotNull(name) => {
-            ((*name).to_owned(), doc! { "$gt": [format!("${name}"), Bson::Null] }.into())
-        }
-    });
-    [("_id".to_owned(), Bson::Int32(1))].into_iter().chain(fields).collect()
-}

@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::fold::cost::usd;
+use super::fold::cost::{priced_model, usd};
 use super::record::id::Id;
-use super::record::{Answerer, Message, Moment, Rating, Record};
+use super::record::{Answerer, Message, Moment, Rating, Record, Transaction};
 
 pub const MINUTE: i64 = 60_000;
 pub const DAY: i64 = 24 * 60 * MINUTE;
@@ -86,6 +86,17 @@ pub struct Spending {
     pub usd: f64,
 }
 
+/// The tokens of a prompt to a known model.
+#[derive(Clone, Copy, Debug)]
+pub struct Prompt {
+    pub at: Moment,
+    pub model: Number,
+    /// All of them, at most 2^32 - 1.
+    pub tokens: u32,
+    /// Those read from the provider's cache.
+    pub cached: u32,
+}
+
 /// Everything that happened since the horizon.
 #[derive(Clone, Debug)]
 pub struct Recent {
@@ -95,6 +106,7 @@ pub struct Recent {
     turns: Vec<Turn>,
     calls: Vec<Call>,
     spendings: Vec<Spending>,
+    prompts: Vec<Prompt>,
 }
 
 impl Recent {
@@ -107,6 +119,7 @@ impl Recent {
             turns: Vec::new(),
             calls: Vec::new(),
             spendings: Vec::new(),
+            prompts: Vec::new(),
         }
     }
 
@@ -118,8 +131,9 @@ impl Recent {
                 }
             }
             Record::Transaction(row) => {
-                if let (Some(at), Some(usd)) = (row.created.filter(|at| *at >= self.horizon), usd(row)) {
-                    self.spendings.push(Spending { at, usd });
+                if let Some(at) = row.created.filter(|at| *at >= self.horizon) {
+                    self.spendings.extend(usd(row).map(|usd| Spending { at, usd }));
+                    self.prompt(row, at);
                 }
             }
             _ => {}
@@ -130,8 +144,8 @@ impl Recent {
         let user = message.user.as_ref().and_then(|user| self.users.number(user, Id::clone));
         let model = message.model.as_deref().filter(|model| !model.is_empty());
         let model = model.and_then(|model| self.names.number(model, |model| model.into()));
-        for tool in &message.tools {
-            if let Some(tool) = self.names.number(&**tool, |tool| tool.into()) {
+        for invocation in &message.invocations {
+            if let Some(tool) = self.names.number(&*invocation.tool, |tool| tool.into()) {
                 self.calls.push(Call { at, user, tool });
             }
         }
@@ -143,6 +157,20 @@ impl Recent {
             is_error: message.error,
             is_answer: message.is_from_user == Some(false),
         });
+    }
+
+    /// The three parts of a prompt come to its amount; where they do not, the larger is taken, so that the cached tokens
+    /// are never more than all.
+    fn prompt(&mut self, row: &Transaction<'_>, at: Moment) {
+        let Some(model) = priced_model(row).filter(|_| row.token_type.as_deref() == Some("prompt")) else {
+            return;
+        };
+        let [raw, input, write, read] = [row.raw_amount, row.input_tokens, row.write_tokens, row.read_tokens]
+            .map(|tokens| tokens.unwrap_or_default().abs());
+        if let Some(model) = self.names.number(model, |model| model.into()) {
+            let tokens = whole(raw.max(input + write + read));
+            self.prompts.push(Prompt { at, model, tokens, cached: whole(read) });
+        }
     }
 
     /// Takes in what `other` has, from the later of both horizons on.
@@ -166,6 +194,12 @@ impl Recent {
         });
         self.calls.extend(calls);
         self.spendings.extend(other.spendings.iter().filter(|spending| spending.at >= horizon));
+        let prompts = other.prompts.iter().filter(|prompt| prompt.at >= horizon);
+        self.prompts.extend(
+            prompts.filter_map(|prompt| {
+                Some(Prompt { model: renumber(&names, Some(prompt.model))?, ..*prompt })
+            }),
+        );
     }
 
     /// Keeps only what is not before `horizon`.
@@ -174,6 +208,7 @@ impl Recent {
         self.turns.retain(|turn| turn.at >= horizon);
         self.calls.retain(|call| call.at >= horizon);
         self.spendings.retain(|spending| spending.at >= horizon);
+        self.prompts.retain(|prompt| prompt.at >= horizon);
     }
 
     /// Messages since `from`.
@@ -191,6 +226,11 @@ impl Recent {
         self.spendings.iter().filter(move |spending| spending.at >= from)
     }
 
+    /// Prompts since `from`.
+    pub fn prompts(&self, from: Moment) -> impl Iterator<Item = &Prompt> {
+        self.prompts.iter().filter(move |prompt| prompt.at >= from)
+    }
+
     pub fn user(&self, number: Option<Number>) -> Option<&Id> {
         self.users.value(number?)
     }
@@ -205,18 +245,25 @@ impl Recent {
     }
 }
 
+/// Without its fraction, and as large as there is room for.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float is bounded")]
+const fn whole(tokens: f64) -> u32 {
+    tokens as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::librechat::record::Invocation;
 
     #[test]
     fn keeps_what_is_not_before_the_horizon_also_when_merging() {
         let message = |at: i64, model: &'static str| {
-            let tools = vec!["tool".into()];
+            let invocations = vec![Invocation { tool: "tool".into(), ..Invocation::default() }];
             Record::Message(Message {
                 created: Some(Moment(at)),
                 model: Some(model.into()),
-                tools,
+                invocations,
                 ..Message::default()
             })
         };

@@ -42,6 +42,10 @@ pub enum Record<'a> {
     File(File<'a>),
     Session(Session),
     Banner(Banner),
+    Balance(Balance),
+    Group(Group<'a>),
+    QueuedTurn(QueuedTurn<'a>),
+    ScheduleRun(ScheduleRun<'a>),
     ToolCall(ToolCall<'a>),
     PromptGroup(PromptGroup<'a>),
     Prompt(Typed<'a>),
@@ -63,6 +67,10 @@ impl Record<'_> {
             Self::File(_) => Collection::Files,
             Self::Session(_) => Collection::Sessions,
             Self::Banner(_) => Collection::Banners,
+            Self::Balance(_) => Collection::Balances,
+            Self::Group(_) => Collection::Groups,
+            Self::QueuedTurn(_) => Collection::AgentQueuedTurns,
+            Self::ScheduleRun(_) => Collection::ScheduleRuns,
             Self::ToolCall(_) => Collection::ToolCalls,
             Self::PromptGroup(_) => Collection::PromptGroups,
             Self::Prompt(_) => Collection::Prompts,
@@ -76,27 +84,59 @@ impl Record<'_> {
 /// `messages`: one turn of a conversation.
 #[derive(Clone, Debug, Default)]
 pub struct Message<'a> {
+    /// `messageId`, not the document's `_id`.
+    pub id: Option<Key>,
+    /// The `messageId` of what it answers.
+    pub parent: Option<Key>,
     pub conversation: Option<Key>,
     pub user: Option<Id>,
+    /// The provider, or the name of a custom one.
+    pub endpoint: Option<Cow<'a, str>>,
     /// A model, or the id of an agent or assistant; see [`Answerer`].
     pub model: Option<Cow<'a, str>>,
     pub created: Option<Moment>,
+    /// The last write of LibreChat's own.
+    pub updated: Option<Moment>,
     /// `isCreatedByUser`, where it says so or denies it.
     pub is_from_user: Option<bool>,
     pub token_count: Option<f64>,
     pub error: bool,
+    /// Whether a part of its content is an error, which agents have instead of `error`.
+    pub has_error_part: bool,
+    /// One of the known types of errors, where the text of the error has one.
+    pub error_type: Option<Cow<'a, str>>,
     pub unfinished: bool,
     pub has_attachments: bool,
     pub has_plugin: bool,
     pub feedback: Option<Feedback<'a>>,
-    /// The names of the tools that its content says were called, one for each call; empty where a call has no name.
-    pub tools: Vec<Cow<'a, str>>,
+    /// The calls of tools that its content has, in their order.
+    pub invocations: Vec<Invocation<'a>>,
 }
 
 impl Message<'_> {
     pub fn answerer(&self) -> Option<Answerer<'_>> {
         self.model.as_deref().filter(|model| !model.is_empty()).map(Answerer::of)
     }
+}
+
+/// A part of `messages.content` that calls a tool.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Invocation<'a> {
+    /// The full name, with that of its server or action; empty where it has none.
+    pub tool: Cow<'a, str>,
+    /// `mcpServerName`, where it is stored.
+    pub server: Option<Cow<'a, str>>,
+    pub outcome: Option<Outcome>,
+    /// `runStepDurationMs`, where it is stored.
+    pub seconds: Option<f64>,
+}
+
+/// `runStepStatus`: how a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Completed,
+    Failed,
+    Cancelled,
 }
 
 /// What `messages.model` names: it is not always a model.
@@ -147,6 +187,8 @@ pub struct Transaction<'a> {
     pub created: Option<Moment>,
     pub conversation: Option<Key>,
     pub model: Option<Cow<'a, str>>,
+    /// What the tokens were spent for: `message`, `title` …, an open set.
+    pub context: Option<Cow<'a, str>>,
     /// `prompt`, `completion` or `credits`.
     pub token_type: Option<Cow<'a, str>>,
     /// Tokens, negative for spending; 0 where the document has none, `None` where it has something odd.
@@ -155,6 +197,12 @@ pub struct Transaction<'a> {
     pub rate: Option<f64>,
     /// Credits, negative for spending; 1,000,000 are 1 USD.
     pub token_value: Option<f64>,
+    /// Of a prompt's tokens, where the provider caches prompts: those that were not in the cache …
+    pub input_tokens: Option<f64>,
+    /// … those that were written to it …
+    pub write_tokens: Option<f64>,
+    /// … and those that were read from it. All negative.
+    pub read_tokens: Option<f64>,
 }
 
 /// `users`.
@@ -166,6 +214,8 @@ pub struct User<'a> {
     pub provider: Option<Cow<'a, str>>,
     pub role: Option<Cow<'a, str>>,
     pub email_verified: bool,
+    /// `idOnTheSource`: who it is in the directory that groups are imported from, not empty.
+    pub source_id: Option<Id>,
 }
 
 /// `agents`.
@@ -182,7 +232,10 @@ pub struct Agent<'a> {
 pub struct Conversation<'a> {
     pub id: Option<Key>,
     pub created: Option<Moment>,
+    pub endpoint: Option<Cow<'a, str>>,
     pub agent: Option<Cow<'a, str>>,
+    /// Whether a sub-agent's run made it, which no user sees.
+    pub is_subagent: bool,
 }
 
 /// `conversationtags`: a bookmark of one user.
@@ -217,6 +270,38 @@ pub struct Banner {
     pub from: Option<Moment>,
     /// `None`: without an end.
     pub to: Option<Moment>,
+}
+
+/// `balances`: what a user may still spend.
+#[derive(Clone, Debug, Default)]
+pub struct Balance {
+    pub id: Option<Id>,
+    pub user: Option<Id>,
+    /// `tokenCredits`: 1,000,000 are 1 USD; 0 where the document has none, `None` where it has something odd.
+    pub credits: Option<f64>,
+}
+
+/// `groups`: a team.
+#[derive(Clone, Debug, Default)]
+pub struct Group<'a> {
+    pub id: Option<Id>,
+    pub name: Option<Cow<'a, str>>,
+    /// Users by their id or by their [`User::source_id`].
+    pub members: Vec<Id>,
+}
+
+/// `agentqueuedturns`: a turn of an agent that waits, or has waited, to be run.
+#[derive(Clone, Debug, Default)]
+pub struct QueuedTurn<'a> {
+    pub status: Option<Cow<'a, str>>,
+    /// `createdAt` where there is one, else the time in the `_id`.
+    pub created: Option<Moment>,
+}
+
+/// `scheduleruns`: a run of a scheduled agent; LibreChat keeps them for 90 days.
+#[derive(Clone, Debug, Default)]
+pub struct ScheduleRun<'a> {
+    pub status: Option<Cow<'a, str>>,
 }
 
 /// `toolcalls`: a directly invoked tool.

@@ -1,10 +1,11 @@
 //! What exports may look up besides their own state: the instant, who belongs to an id, and what happened lately.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::recent::{DAY, LONGEST, Recent};
 use super::record::id::{Id, Key};
-use super::record::{Moment, Record};
+use super::record::{Group, Moment, Record};
 
 /// The label of users of whom no domain is known.
 pub const UNKNOWN: &str = "unknown";
@@ -31,12 +32,15 @@ pub enum UserLabel {
     Email,
 }
 
-/// Users' domains, agents' names, and which agent a conversation is with.
+/// Users' domains, agents' names, which agent a conversation is with, and who is in which group.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     users: HashMap<Id, Person>,
     agents: HashMap<Box<str>, Option<Box<str>>>,
     conversations: HashMap<Key, Box<str>>,
+    groups: BTreeSet<Arc<str>>,
+    /// The groups of each member, by whichever id they have the member.
+    members: HashMap<Id, Vec<Arc<str>>>,
     keeps_emails: bool,
 }
 
@@ -45,6 +49,7 @@ struct Person {
     domain: Option<Box<str>>,
     /// Kept only when it is to be shown.
     email: Option<Box<str>>,
+    source_id: Option<Id>,
 }
 
 impl Directory {
@@ -59,7 +64,8 @@ impl Directory {
                 if let Some(id) = &user.id {
                     let domain = user.email.as_deref().and_then(domain).map(Into::into);
                     let email = user.email.as_deref().filter(|email| self.keeps_emails && !email.is_empty());
-                    self.users.insert(id.clone(), Person { domain, email: email.map(Into::into) });
+                    let (email, source_id) = (email.map(Into::into), user.source_id.clone());
+                    self.users.insert(id.clone(), Person { domain, email, source_id });
                 }
             }
             Record::Agent(agent) => {
@@ -68,6 +74,7 @@ impl Directory {
                     self.agents.insert(id.into(), name.map(Into::into));
                 }
             }
+            Record::Group(group) => self.group(group),
             Record::Conversation(conversation) => {
                 if let (Some(id), Some(agent)) = (conversation.id, conversation.agent.as_deref()) {
                     self.conversations.insert(id, agent.into());
@@ -77,10 +84,32 @@ impl Directory {
         }
     }
 
+    /// A group without a name is shown by its id.
+    fn group(&mut self, group: &Group<'_>) {
+        let id = || group.id.as_ref().map(Id::to_string);
+        let label = group.name.as_deref().map(str::to_owned).or_else(id);
+        let label: Arc<str> = label.as_deref().unwrap_or(UNKNOWN).into();
+        for member in &group.members {
+            self.member(member, &label);
+        }
+        self.groups.insert(label);
+    }
+
+    fn member(&mut self, member: &Id, label: &Arc<str>) {
+        let labels = self.members.entry(member.clone()).or_default();
+        if !labels.contains(label) {
+            labels.push(Arc::clone(label));
+        }
+    }
+
     pub fn merge(&mut self, other: &Self) {
         self.users.extend(other.users.iter().map(|(id, person)| (id.clone(), person.clone())));
         self.agents.extend(other.agents.iter().map(|(id, name)| (id.clone(), name.clone())));
         self.conversations.extend(other.conversations.iter().map(|(id, agent)| (*id, agent.clone())));
+        self.groups.extend(other.groups.iter().cloned());
+        for (member, labels) in &other.members {
+            labels.iter().for_each(|label| self.member(member, label));
+        }
     }
 }
 
@@ -129,6 +158,18 @@ impl<'a> Scope<'a> {
     /// The domain of a user, or `unknown`.
     pub fn domain(&self, user: Option<&Id>) -> &'a str {
         user.and_then(|id| self.directory.users.get(id)?.domain.as_deref()).unwrap_or(UNKNOWN)
+    }
+
+    /// The labels of all groups.
+    pub fn groups(&self) -> impl Iterator<Item = &'a str> {
+        self.directory.groups.iter().map(|label| &**label)
+    }
+
+    /// The labels of the groups that a user is in, each once: groups of one name are one.
+    pub fn groups_of(&self, user: Option<&Id>) -> BTreeSet<&'a str> {
+        let source_id = user.and_then(|id| self.directory.users.get(id)?.source_id.as_ref());
+        let ids = [user, source_id].into_iter().flatten();
+        ids.filter_map(|id| self.directory.members.get(id)).flatten().map(|label| &**label).collect()
     }
 
     /// The label of an agent that still exists.

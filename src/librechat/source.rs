@@ -1,5 +1,9 @@
 //! Where records come from: a real database, or the demo's.
 
+pub mod changes;
+
+use self::changes::{Start, Watched};
+use super::indexes::Indexes;
 use super::record::fields::Oddities;
 use super::record::{Collection, Moment, Record};
 
@@ -24,6 +28,11 @@ pub trait Source: Send + Sync + 'static {
         visit: impl FnMut(Record<'_>, &Oddities) + Send,
     ) -> impl Future<Output = Result<(), SourceError>> + Send;
 
+    /// Which of the [optional indexes](super::indexes::OPTIONAL) there are. `None` when it is not known.
+    fn indexes(&self) -> impl Future<Output = Result<Option<Indexes>, SourceError>> + Send {
+        async { Ok(None) }
+    }
+
     /// How many documents `collection` has, as far as that is known without looking: right but for crashes of the
     /// server. `None` when it is not known.
     fn count(&self, collection: Collection) -> impl Future<Output = Result<Option<u64>, SourceError>> + Send;
@@ -43,11 +52,18 @@ pub trait Source: Send + Sync + 'static {
         limit: u64,
         visit: impl FnMut(Seen<'_>) + Send,
     ) -> impl Future<Output = Result<(), SourceError>> + Send;
+
+    /// Begins to tell of changes as they happen, where the source can. What is read after a change was told of shows
+    /// it.
+    fn watch(&self, start: Start) -> impl Future<Output = Result<Watched, SourceError>> + Send {
+        let _ = start;
+        async { Ok(Watched::Impossible("it tells of none".into())) }
+    }
 }
 
 /// An ObjectId, which is what nearly every document is found by: the only order that every installation has an index
 /// for. It begins with the second in which it was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position(pub [u8; 12]);
 
 impl Position {
@@ -73,6 +89,23 @@ impl Position {
     }
 }
 
+/// The `_id` of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Identity {
+    Regular(Position),
+    /// The digest of one that is no ObjectId.
+    Irregular(u64),
+}
+
+impl Identity {
+    pub const fn position(self) -> Option<Position> {
+        match self {
+            Self::Regular(position) => Some(position),
+            Self::Irregular(_) => None,
+        }
+    }
+}
+
 /// Documents by their `_id`s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
@@ -88,17 +121,26 @@ impl Range {
     /// All documents whose `_id` is no ObjectId.
     pub const IRREGULAR: Self = Self { is_regular: false, from: None, until: None };
 
-    /// Everything from `from` on.
-    pub const fn from(from: Option<Position>) -> Self {
-        Self { is_regular: true, from, until: None }
+    /// All the others.
+    pub const ALL: Self = Self { is_regular: true, from: None, until: None };
+
+    /// Whether a document is in it; `None` is one whose `_id` is no ObjectId.
+    pub fn contains(&self, position: Option<Position>) -> bool {
+        match position {
+            None => !self.is_regular,
+            Some(position) => {
+                self.is_regular
+                    && self.from.is_none_or(|from| from <= position)
+                    && self.until.is_none_or(|until| position < until)
+            }
+        }
     }
 }
 
 /// A document of a range.
 #[derive(Debug)]
 pub struct Seen<'a> {
-    /// `None` when its `_id` is no ObjectId.
-    pub position: Option<Position>,
+    pub identity: Identity,
     /// Of what was read of it.
     pub fingerprint: u64,
     pub record: Record<'a>,

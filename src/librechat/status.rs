@@ -10,8 +10,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use super::record::Collection;
+use super::indexes::{self, OPTIONAL};
 use super::record::fields::Oddities;
+use super::record::{Collection, Moment};
+use super::source::Source;
+use crate::exposition::age::Age;
 use crate::exposition::optional::OptionalGauge;
 
 /// Whether the source answers.
@@ -51,6 +54,12 @@ struct ModeLabel {
     mode: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IndexLabels {
+    collection: &'static str,
+    key: String,
+}
+
 /// The Node exporter has a group for each of its tiers; we have one tier.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct GroupLabel {
@@ -72,8 +81,9 @@ pub struct Status {
     read: Family<DocumentLabels, Counter>,
     skipped: Family<DocumentLabels, Counter>,
     mode: Family<ModeLabel, Gauge>,
+    missing_indexes: Family<IndexLabels, Gauge>,
     progress: OptionalGauge,
-    unverified: OptionalGauge,
+    unverified: Age,
     last_duration: Family<GroupLabel, OptionalGauge>,
     errors: Family<GroupLabel, Counter>,
     last_success: Family<GroupLabel, OptionalGauge>,
@@ -81,7 +91,7 @@ pub struct Status {
 
 impl Status {
     /// Registers `librechat_up` at the root of `registry`, everything else below `librechat_exporter`.
-    pub fn register(registry: &mut Registry) -> Self {
+    pub fn register(registry: &mut Registry, clock: fn() -> SystemTime) -> Self {
         let status = Self {
             reach: AtomicU8::new(Reach::Connecting as u8),
             folded: AtomicBool::new(false),
@@ -93,8 +103,9 @@ impl Status {
             read: Family::default(),
             skipped: Family::default(),
             mode: Family::default(),
+            missing_indexes: Family::default(),
             progress: OptionalGauge::default(),
-            unverified: OptionalGauge::default(),
+            unverified: Age::new(clock),
             last_duration: Family::default(),
             errors: Family::default(),
             last_success: Family::default(),
@@ -120,9 +131,12 @@ impl Status {
         let help = "Documents read that had a field of an odd type and are left out of the figures that it feeds, \
                     by that field";
         own.register("documents_skipped", help, self.skipped.clone());
-        let help = "How changes are found: once reads everything a single time, polling reads what is new and recent at \
-                    each refresh, and the rest in rotation";
+        let help = "How changes are found: once reads everything a single time, change_stream is told of them by MongoDB, \
+                    polling reads what is new and recent at each refresh, and the rest in rotation";
         own.register("sync_mode", help, self.mode.clone());
+        let help = "Whether an optional index is missing by which polling finds late changes at once; 0 where changes are \
+                    told of (no sample while that is not known)";
+        own.register("missing_indexes", help, self.missing_indexes.clone());
         let help = "How much of the first fold is done";
         own.register("first_fold_progress_ratio", help, self.progress.clone());
         let help = "How long ago the part of history that was verified least recently was verified";
@@ -186,7 +200,21 @@ impl Status {
     }
 
     pub(super) fn set_mode(&self, mode: &'static str) {
-        self.mode.get_or_create(&ModeLabel { mode }).set(1);
+        let label = ModeLabel { mode };
+        if self.mode.get(&label).is_none() {
+            self.mode.clear();
+            self.mode.get_or_create(&label).set(1);
+        }
+    }
+
+    /// Says which optional indexes are missing; none is where it is not polled. That this cannot be asked is no reason to fail: figures do not need them.
+    pub async fn tell_indexes<S: Source>(&self, source: &S, is_polled: bool) {
+        let Ok(Some(indexes)) = source.indexes().await else { return };
+        for (collection, field) in OPTIONAL {
+            let labels = IndexLabels { collection: collection.name(), key: indexes::key(field) };
+            let is_missing = is_polled && !indexes.find_by(*collection, field);
+            self.missing_indexes.get_or_create(&labels).set(i64::from(is_missing));
+        }
     }
 
     /// Of the first fold: between 0 and 1.
@@ -194,8 +222,8 @@ impl Status {
         self.progress.set(ratio);
     }
 
-    pub(super) fn set_oldest_unverified(&self, seconds: f64) {
-        self.unverified.set(seconds);
+    pub(super) fn set_verified_since(&self, oldest: Moment) {
+        self.unverified.set_since(oldest.seconds_since(Moment(0)));
     }
 
     pub(super) fn tally(&self, collection: Collection, reason: &'static str, tally: Tally) {

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use librechat_exporter::app::guard;
 use librechat_exporter::app::login::Nobody;
@@ -38,7 +38,7 @@ async fn serve(
     let pairs = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let config = Config::read(&mut Vars::new(pairs, VARIABLES), Needs::Nothing).unwrap();
     let mut registry = Registry::default();
-    let status = Arc::new(Status::register(&mut registry));
+    let status = Arc::new(Status::register(&mut registry, || SystemTime::UNIX_EPOCH));
     let requests = Requests::register(&mut registry);
     let (limits, listen) = (&config.limits, &config.listen);
     let guard =

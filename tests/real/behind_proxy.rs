@@ -1,13 +1,16 @@
 //! The address rules behind real proxies. Clients are told apart by their addresses in 127.0.0.0/8: the proxies connect
 //! to the exporter from 127.0.0.1, and only that one is trusted.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 
 use crate::exporter::Exporter;
 use crate::http::{Response, get_from};
-use crate::proxies::{Kind, Proxy};
+use crate::proxies::{Behind, Case, Kind, Proxy};
 
 const ALICE: [u8; 4] = [127, 0, 0, 2];
 const BOB: [u8; 4] = [127, 0, 0, 3];
@@ -29,7 +32,8 @@ async fn behind(kind: Kind, trust: &str, settings: &[(&str, &str)]) -> (Exporter
     let mut environment = vec![("TRUST_PROXY", trust)];
     environment.extend(settings);
     let exporter = Exporter::demo(&environment).await;
-    let proxy = Proxy::start(kind, exporter.port).await;
+    let behind = Behind { exporter: exporter.port, ..Behind::default() };
+    let proxy = Proxy::start(kind, Case::Exporter, behind).await;
     (exporter, proxy)
 }
 
@@ -123,8 +127,8 @@ async fn one_hop_is_right_behind_one_proxy_and_two_let_the_client_choose() {
             }
         }
         let (_exporter, proxy) = behind(kind, "2", &[("METRICS_ALLOWED_IPS", "127.0.0.2")]).await;
-        // What docs/authentication.md warns of. Caddy's example does not pass on what the client says.
-        let believed = if kind == Kind::Caddy { 403 } else { 200 };
+        // What docs/authentication.md warns of.
+        let believed = if kind.passes_on_what_the_client_says() { 200 } else { 403 };
         assert_eq!(status(BOB, proxy.port, &[DISGUISES[0]]).await, believed, "{kind:?}");
     }
 }
@@ -164,5 +168,26 @@ async fn credentials_challenges_gzip_and_probes_pass_through() {
             let answer = get_from(ALICE, proxy.port, path, &[]).await.unwrap();
             assert_eq!(answer.status, wanted, "{kind:?} {path}");
         }
+    }
+}
+
+#[test]
+fn every_example_is_run_and_named_in_the_documentation() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = |folder: &Path| -> Vec<PathBuf> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let (folders, mut found): (Vec<_>, Vec<_>) =
+        files(&root.join("examples/proxies")).into_iter().partition(|path| path.is_dir());
+    found.extend(folders.iter().flat_map(|folder| files(folder)));
+    let run: BTreeSet<_> = Case::ALL
+        .into_iter()
+        .flat_map(|case| case.kinds().iter().flat_map(move |kind| kind.examples(case)))
+        .collect();
+    assert_eq!(found.iter().cloned().collect::<BTreeSet<_>>(), run);
+    let page = fs::read_to_string(root.join("docs/reverse-proxies.md")).unwrap();
+    for file in found {
+        let link = format!("](../{})", file.strip_prefix(root).unwrap().display());
+        assert!(page.contains(&link), "{link}");
     }
 }

@@ -43,8 +43,14 @@ impl Authority {
 
     /// A certificate for 127.0.0.1 that is good until the beginning of that year (UTC).
     pub(crate) fn issue(&self, name: &str, until_year: i32) -> Identity {
+        self.issue_for(&["127.0.0.1"], name, until_year)
+    }
+
+    /// The same for other hosts.
+    pub(crate) fn issue_for(&self, hosts: &[&str], name: &str, until_year: i32) -> Identity {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let hosts: Vec<_> = hosts.iter().map(|&host| host.to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).unwrap();
         params.distinguished_name = common_name(name);
         params.not_after = date_time_ymd(until_year, 1, 1);
         Identity { cert: params.signed_by(&key, &self.0).unwrap().pem(), key: key.serialize_pem() }

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::http;
 use crate::process::Process;
+use crate::prometheus::Jobs;
 use crate::servers::{eventually, fetched, free_port};
 
 /// The only client of the provider, and its secret.
@@ -103,6 +104,18 @@ impl Issuer {
             self.url(),
             resource.url()
         )
+    }
+
+    /// `prometheus/scrape/oauth2.yml`, for tokens of this issuer and the exporter at `port`.
+    pub(crate) fn shipped_job(&self, resource: Resource, port: u16) -> Jobs {
+        let changes = [
+            ("librechat-exporter:9087", format!("127.0.0.1:{port}")),
+            ("https://idp.example.com/oauth2/token", format!("{}/token", self.url())),
+            ("https://librechat-exporter.example.com", resource.url().to_owned()),
+        ];
+        let jobs = Jobs::shipped("oauth2.yml", &changes.each_ref().map(|(from, to)| (*from, to.as_str())));
+        jobs.file("librechat-client-secret", CLIENT.1);
+        jobs
     }
 
     /// A token, asked for as scrapers do.

@@ -1,5 +1,5 @@
-//! The exporter against real servers: MongoDB, Prometheus, promtool, vmagent, nginx, HAProxy, Caddy, a certified OpenID
-//! provider, Python's OpenMetrics parser. Nothing here is imitated. `tests/run` fetches the servers and runs these
+//! The exporter against real servers: MongoDB, Prometheus, promtool, vmagent, nginx, HAProxy, Caddy, Traefik, curl, a
+//! certified OpenID provider, Python's OpenMetrics parser. Only LibreChat itself is imitated, by `librechat.rs`. `tests/run` fetches the servers and runs these
 //! tests; plain `cargo test` leaves them out. A server that is missing fails its test with the sentence that says how to
 //! get it.
 
@@ -12,11 +12,17 @@
 )]
 
 // The harness, from the ground up.
+mod browser;
 mod certificates;
 mod exporter;
 mod exposition;
+#[path = "../support/dashboards.rs"]
+mod grafana;
 mod http;
 mod issuer;
+mod librechat;
+mod life;
+mod login;
 mod mongod;
 mod openmetrics;
 mod process;
@@ -29,16 +35,23 @@ mod stream;
 mod vmagent;
 
 // The tests.
+mod behind_basic;
 mod behind_proxy;
+mod dashboards;
 mod docs;
+mod gauges;
 mod golden;
 mod harness;
+mod librechat_unbroken;
 mod mistakes;
 mod mtls;
 mod oauth2;
+mod operator;
 mod outage;
 mod rotation;
 mod scrape;
 mod session;
+mod shared_login;
+mod shipped;
 mod shutdown;
 mod sync;

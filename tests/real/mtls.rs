@@ -66,8 +66,10 @@ async fn prometheus_gets_in_with_a_certificate_of_the_right_authority_only() {
     let site = Site::start(|servers| servers.issue("exporter", 2100)).await;
     let strangers = Authority::new("strangers");
     let port = site.metrics_port;
-    let prometheus = Jobs::new()
-        .add("good", port, &site.job("good", &site.servers, Some(site.clients.issue("prometheus", 2100))))
+    let jobs = Jobs::shipped("mtls.yml", &[("librechat-exporter:9088", &format!("127.0.0.1:{port}"))]);
+    site.clients.issue("prometheus", 2100).write(jobs.folder(), "prometheus");
+    jobs.file("librechat-ca.crt", &site.servers.pem());
+    let prometheus = jobs
         .add("none", port, &site.job("none", &site.servers, None))
         .add("foreign", port, &site.job("foreign", &site.servers, Some(strangers.issue("prometheus", 2100))))
         .add(
@@ -79,11 +81,11 @@ async fn prometheus_gets_in_with_a_certificate_of_the_right_authority_only() {
         .add("plain", port, "")
         .start()
         .await;
-    prometheus.until("up{job='good'}", 1.0).await;
+    prometheus.until("up{job='librechat'}", 1.0).await;
     for job in ["none", "foreign", "expired", "distrusting", "plain"] {
         prometheus.until(&format!("up{{job='{job}'}}"), 0.0).await;
     }
-    assert_eq!(prometheus.query("count(librechat_up{job!='good'})").await, None);
+    assert_eq!(prometheus.query("count(librechat_up{job!='librechat'})").await, None);
     let expiry = new_year(2100);
     assert_eq!(prometheus.query(EXPIRY).await, Some(expiry));
     // A certificate is what guards here: alerts and warnings of an open exporter would be wrong.

@@ -48,13 +48,14 @@ async fn prometheus_and_vmagent_scrape_with_tokens_of_either_algorithm() {
     let issuer = Issuer::start().await;
     let exporter = guarded(&issuer).await;
     let jobs = [
-        ("rs256", issuer.job(Resource::Rs256, SCOPE), true),
+        ("librechat", issuer.job(Resource::Rs256, SCOPE), true),
         ("es256", issuer.job(Resource::Es256, SCOPE), true),
         ("other-audience", issuer.job(Resource::Other, SCOPE), false),
         ("other-scope", issuer.job(Resource::Rs256, "metrics:write"), false),
     ];
-    let mut prometheus = Jobs::new();
-    for (name, job, _) in &jobs {
+    // The shipped file is the first of them.
+    let mut prometheus = issuer.shipped_job(Resource::Rs256, exporter.port);
+    for (name, job, _) in &jobs[1..] {
         prometheus = prometheus.add(name, exporter.port, job);
     }
     let prometheus = prometheus.start().await;

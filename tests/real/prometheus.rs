@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
@@ -19,6 +20,9 @@ pub(crate) struct Prometheus {
     _folder: TempDir,
 }
 
+/// Where the files of the shipped configurations lie.
+const FILES: &str = "/etc/prometheus/";
+
 /// A place for the files of a scrape configuration.
 pub(crate) struct Jobs {
     folder: TempDir,
@@ -33,13 +37,37 @@ impl Jobs {
         Self { folder, text }
     }
 
+    /// The file of `prometheus/scrape` of this name as it is shipped, with the shipped rules beside it, but with
+    /// everything done once a second and its files in this place. Each of the changes fits in one place of the file.
+    pub(crate) fn shipped(file: &str, changes: &[(&str, &str)]) -> Self {
+        let folder = TempDir::with_prefix("prometheus").unwrap();
+        let mut text = shipped(&format!("prometheus/scrape/{file}"), changes);
+        text = text.replace("scrape_interval: 30s", "scrape_interval: 1s\n  evaluation_interval: 1s");
+        text = text.replace(FILES, &format!("{}/", folder.path().display()));
+        let rules = folder.path().join("librechat");
+        fs::create_dir(&rules).unwrap();
+        for rule in fs::read_dir(repository("prometheus/rules")).unwrap().map(|entry| entry.unwrap().path()) {
+            if rule.is_file() {
+                // Prometheus begins with a group somewhere within its interval.
+                let text = fs::read_to_string(&rule).unwrap().replace("interval: 2m", "interval: 1s");
+                fs::write(rules.join(rule.file_name().unwrap()), text).unwrap();
+            }
+        }
+        Self { folder, text }
+    }
+
+    /// The folder that stands for `/etc/prometheus`.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// A job `name` that scrapes `/metrics` of 127.0.0.1 at `port`; `settings` are more lines of its YAML.
     pub(crate) fn add(mut self, name: &str, port: u16, settings: &str) -> Self {
         self.text.push_str(&format!(
-            "- job_name: {name}\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"
+            "  - job_name: {name}\n    static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"
         ));
         for line in settings.lines() {
-            self.text.push_str(&format!("  {line}\n"));
+            self.text.push_str(&format!("    {line}\n"));
         }
         self
     }
@@ -98,10 +126,27 @@ impl Prometheus {
     }
 
     /// What Prometheus knows of its targets, with the errors of their last scrapes.
-    async fn targets(&self) -> String {
+    pub(crate) async fn targets(&self) -> String {
         let answer = http::get(self.port, "/api/v1/targets?state=active", &[]).await;
         answer.map_or_else(|error| error.to_string(), |answer| answer.text())
     }
+}
+
+/// A path of the repository.
+pub(crate) fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A file of the repository with changes, each of which fits in exactly one place outside of comments.
+pub(crate) fn shipped(path: &str, changes: &[(&str, &str)]) -> String {
+    let text = fs::read_to_string(repository(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let code = |line: &&str| !line.trim_start().starts_with('#');
+    let mut text: String = text.lines().filter(code).map(|line| format!("{line}\n")).collect();
+    for (from, to) in changes {
+        assert_eq!(text.matches(from).count(), 1, "{path}: {from}");
+        text = text.replace(from, to);
+    }
+    text
 }
 
 /// Runs promtool with `input` on its standard input.

@@ -48,6 +48,13 @@ fn basic(jobs: &Jobs) -> String {
     format!("basic_auth: {{username: '{USER}', password_file: '{file}'}}")
 }
 
+/// Puts the files of both kinds of credentials where the shipped configurations look for them.
+fn with_credentials(jobs: Jobs) -> Jobs {
+    jobs.file("librechat-token", TOKEN);
+    jobs.file("librechat-password", PASSWORD);
+    jobs
+}
+
 #[tokio::test]
 async fn prometheus_scrapes_either_port_with_either_credentials() {
     let mongod = golden_mongod().await;
@@ -58,17 +65,22 @@ async fn prometheus_scrapes_either_port_with_either_credentials() {
     settings.push(("METRICS_PORT", &number));
     let two_ports = ready(&mongod, &settings).await;
 
-    let jobs = Jobs::new();
+    let address = format!("127.0.0.1:{}", one_port.port);
+    for file in ["bearer.yml", "basic.yml"] {
+        let jobs = with_credentials(Jobs::shipped(file, &[("librechat-exporter:9087", &address)]));
+        let prometheus = jobs.start().await;
+        prometheus.until("up", 1.0).await;
+        prometheus.until("librechat_message_count", 3000.0).await;
+    }
+    let address = format!("127.0.0.1:{metrics_port}");
+    let jobs = with_credentials(Jobs::shipped("separate-port.yml", &[("librechat-exporter:9088", &address)]));
     let (bearer, basic) = (bearer(&jobs, "token", TOKEN), basic(&jobs));
     let prometheus = jobs
-        .add("bearer", one_port.port, &bearer)
-        .add("basic", one_port.port, &basic)
-        .add("bearer-metrics-port", metrics_port, &bearer)
         .add("basic-metrics-port", metrics_port, &basic)
         .add("not-there", two_ports.port, &bearer)
         .start()
         .await;
-    for job in ["bearer", "basic", "bearer-metrics-port", "basic-metrics-port"] {
+    for job in ["librechat", "basic-metrics-port"] {
         prometheus.until(&format!("up{{job='{job}'}}"), 1.0).await;
         prometheus.until(&format!("librechat_message_count{{job='{job}'}}"), 3000.0).await;
     }

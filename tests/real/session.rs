@@ -1,32 +1,22 @@
 //! LibreChat's own login as a way in: users and sessions as LibreChat writes them into a real MongoDB, cookies signed as
 //! it signs them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use jsonwebtoken::{EncodingKey, Header, encode};
 use mongodb::bson::{DateTime, Document, doc, oid::ObjectId};
-use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use crate::exporter::Exporter;
 use crate::http::{self, Response};
+use crate::login::{SECRET, Visitor, cookie, now, sign, sign_in};
 use crate::mongod::{DATABASE, Mongod, READER};
 
-const SECRET: &str = "a-refresh-secret-of-the-test-0123456789";
 const LOGIN: &str = "https://chat.example.com/login";
 const BROWSER: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
-const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A LibreChat where people sign in, and an exporter that may only read its database.
 struct Site {
     mongod: Mongod,
     exporter: Exporter,
-}
-
-/// Somebody who is signed in.
-struct Visitor {
-    session: ObjectId,
-    cookie: String,
 }
 
 impl Site {
@@ -43,23 +33,8 @@ impl Site {
         Self { mongod, exporter }
     }
 
-    /// What LibreChat writes when somebody signs in, and the cookie that it sets.
     async fn sign_in(&self, role: Option<&str>) -> Visitor {
-        let (user, session) = (ObjectId::new(), ObjectId::new());
-        let mut account = doc! { "_id": user, "email": "someone@example.com", "provider": "local" };
-        if let Some(role) = role {
-            account.insert("role", role);
-        }
-        let token = sign(user, session, SECRET);
-        let login = doc! {
-            "_id": session,
-            "user": user,
-            "expiration": DateTime::from_system_time(now() + WEEK),
-            "refreshTokenHash": hex(&Sha256::digest(&token)),
-        };
-        self.collection("users").insert_one(account).await.unwrap();
-        self.collection("sessions").insert_one(login).await.unwrap();
-        Visitor { session, cookie: cookie(&token) }
+        sign_in(&self.mongod, role).await
     }
 
     fn collection(&self, name: &str) -> mongodb::Collection<Document> {
@@ -71,31 +46,6 @@ impl Site {
         headers.extend(more);
         http::get(self.exporter.port, "/metrics", &headers).await.unwrap()
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "tokens are made now")]
-fn now() -> SystemTime {
-    SystemTime::now()
-}
-
-fn sign(user: ObjectId, session: ObjectId, secret: &str) -> String {
-    let seconds = now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let claims = json!({
-        "id": user.to_hex(),
-        "sessionId": session.to_hex(),
-        "iat": seconds,
-        "exp": seconds + WEEK.as_secs(),
-    });
-    // The default is HS256, as LibreChat's library has it.
-    encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
-}
-
-fn cookie(token: &str) -> String {
-    format!("lang=en-US; refreshToken={token}; token_provider=librechat")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test]

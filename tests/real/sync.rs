@@ -3,31 +3,27 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use mongodb::Database;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
-use rand::rngs::Xoshiro256PlusPlus;
-use rand::seq::IndexedRandom as _;
-use rand::{RngExt as _, SeedableRng as _};
+use librechat_exporter::librechat::events::Events;
+use mongodb::bson::{DateTime, Document, doc};
+use rand::SeedableRng as _;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::exporter::Exporter;
 use crate::exposition::{Series, differences, parse, value};
-use crate::mongod::{DATABASE, Mongod};
+use crate::life::{Dice, Life, id, message, now};
+use crate::mongod::{DATABASE, Mongod, load};
+use crate::replica_set::ReplicaSet;
 use crate::servers::eventually;
 
 const SNAPSHOT: &str = "librechat_exporter_snapshot_timestamp_seconds";
 
-type Dice = Xoshiro256PlusPlus;
-
-/// LibreChat's families only.
+/// The families that tell what there is. Those that tell what happened are `serve`'s only.
 fn figures(samples: BTreeMap<Series, f64>) -> BTreeMap<Series, f64> {
-    let is_figure = |name: &str| !name.starts_with("librechat_exporter_") && name.starts_with("librechat_");
-    samples
-        .into_iter()
-        .filter(|(series, _)| is_figure(&series.name) && series.name != "librechat_up")
-        .collect()
+    let is_event = |name: &str| Events::families().any(|family| name.starts_with(family.name));
+    let is_own = |name: &str| name.starts_with("librechat_exporter_") || name == "librechat_up";
+    let is_figure = |name: &str| name.starts_with("librechat_") && !is_own(name) && !is_event(name);
+    samples.into_iter().filter(|(series, _)| is_figure(&series.name)).collect()
 }
 
 /// Waits until `serve` says what `once` says as of the same instant.
@@ -45,136 +41,106 @@ async fn agree(exporter: &Exporter, uri: &str, settings: &[(&str, &str)]) {
     .await;
 }
 
-fn now() -> i64 {
-    DateTime::now().timestamp_millis()
+/// Waits until the counters of events have moved by what happened.
+async fn count_what_happened(exporter: &Exporter, life: &Life) {
+    eventually("the events are counted", async || {
+        let served = exporter.scrape().await;
+        let mut wrong = Vec::new();
+        for (family, expected) in &life.expected {
+            let counted: f64 =
+                served.iter().filter(|(series, _)| series.name == *family).map(|(_, value)| value).sum();
+            if (counted - expected).abs() > 1e-9 * expected.abs() {
+                wrong.push(format!("{family} is {counted}, not {expected}"));
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+    })
+    .await;
 }
 
-/// An id as a process whose clock is off by up to two minutes makes it.
-fn id(dice: &mut Dice, at: i64) -> ObjectId {
-    let second = u32::try_from(at / 1000 + dice.random_range(-120..120)).unwrap();
-    let mut bytes: [u8; 12] = dice.random();
-    bytes[..4].copy_from_slice(&second.to_be_bytes());
-    ObjectId::from_bytes(bytes)
+/// One round: things happen, and all of them come to show.
+async fn round(exporter: &Exporter, life: &mut Life, uri: &str) {
+    life.live(40).await;
+    agree(exporter, uri, &[]).await;
+    count_what_happened(exporter, life).await;
+    life.seen();
 }
 
-fn message(dice: &mut Dice, id: ObjectId, created: i64) -> Document {
-    let model = ["gpt-4o", "agent_x", "asst_y", "o3"].choose(dice).copied();
-    let user = format!("69629fc78b4c51a2450000{:02x}", dice.random_range(0..20));
-    doc! {
-        "_id": id, "messageId": id.to_hex(), "conversationId": format!("c{}", dice.random_range(0..60)), "user": user,
-        "model": if dice.random_bool(0.5) { Bson::Null } else { model.into() },
-        "createdAt": DateTime::from_millis(created), "updatedAt": DateTime::from_millis(created),
-        "tokenCount": dice.random_range(1..500), "isCreatedByUser": dice.random_bool(0.5),
-        "error": dice.random_bool(0.05), "unfinished": dice.random_bool(0.3), "text": "never read",
-        "content": [{ "type": "tool_call", "tool_call": { "name": "search_mcp_wiki", "output": "never read" } }],
-    }
-}
-
-fn transaction(dice: &mut Dice, id: ObjectId, created: i64) -> Document {
-    let mut user = [0; 12];
-    user[11] = dice.random_range(0..20);
-    let model = ["gpt-4o", "o3"].choose(dice).copied();
-    let kind = ["prompt", "completion"].choose(dice).copied();
-    doc! {
-        "_id": id, "user": ObjectId::from_bytes(user), "conversationId": format!("c{}", dice.random_range(0..60)),
-        "model": model, "tokenType": kind,
-        "rawAmount": -dice.random_range(1..900), "rate": 2.5, "createdAt": DateTime::from_millis(created),
-    }
-}
-
-async fn random_id(database: &Database, collection: &str) -> Document {
-    let sample = [doc! { "$sample": { "size": 1 } }, doc! { "$project": { "_id": 1 } }];
-    let mut cursor = database.collection::<Document>(collection).aggregate(sample).await.unwrap();
-    if cursor.advance().await.unwrap() {
-        cursor.deserialize_current().unwrap()
-    } else {
-        doc! { "_id": 0 }
-    }
-}
-
-/// One thing that happens to a LibreChat.
-async fn happen(database: &Database, dice: &mut Dice) {
-    let messages = database.collection::<Document>("messages");
-    let any = random_id(database, "messages").await;
-    let updated = |mut fields: Document| {
-        fields.insert("updatedAt", DateTime::now());
-        doc! { "$set": fields }
-    };
-    match dice.random_range(0..14) {
-        0..4 => {
-            let new: Vec<_> = (0..dice.random_range(1..30)).map(|_| id(dice, now())).collect();
-            let new: Vec<_> = new.into_iter().map(|id| message(dice, id, now())).collect();
-            messages.insert_many(new).await.map(drop).unwrap();
-        }
-        4..6 => {
-            let new: Vec<_> = (0..dice.random_range(1..40)).map(|_| id(dice, now())).collect();
-            let new: Vec<_> = new.into_iter().map(|id| transaction(dice, id, now())).collect();
-            database.collection("transactions").insert_many(new).await.map(drop).unwrap();
-        }
-        6 => {
-            // An import: new ids, old dates.
-            let at = now() - dice.random_range(0..40 * 86_400_000_i64);
-            let new: Vec<_> = (0..20).map(|_| id(dice, now())).collect();
-            let new: Vec<_> = new.into_iter().map(|id| message(dice, id, at)).collect();
-            messages.insert_many(new).await.map(drop).unwrap();
-        }
-        7 => {
-            let rating = ["thumbsUp", "thumbsDown"].choose(dice).copied();
-            let change = updated(doc! { "feedback": { "rating": rating, "tag": "other" } });
-            messages.update_one(any, change).await.map(drop).unwrap();
-        }
-        8 => messages.update_one(any, updated(doc! { "feedback": null })).await.map(drop).unwrap(),
-        9 => {
-            let finished = doc! { "unfinished": false, "tokenCount": dice.random_range(1..900) };
-            messages.update_many(doc! { "unfinished": true }, updated(finished)).await.map(drop).unwrap();
-        }
-        10 => {
-            let conversation = doc! { "conversationId": format!("c{}", dice.random_range(0..60)) };
-            messages.delete_many(conversation).await.map(drop).unwrap();
-        }
-        11 => messages.delete_one(any).await.map(drop).unwrap(),
-        12 => {
-            // An account: its transactions go, too.
-            let user = random_id(database, "users").await.get("_id").cloned();
-            database
-                .collection::<Document>("transactions")
-                .delete_many(doc! { "user": &user })
-                .await
-                .unwrap();
-            database.collection::<Document>("users").delete_one(doc! { "_id": user }).await.unwrap();
-        }
-        _ => {
-            let agent = doc! { "id": "agent_x", "name": format!("Agent {}", dice.random_range(0..3)) };
-            let agents = database.collection::<Document>("agents");
-            agents.update_one(doc! { "id": "agent_x" }, doc! { "$set": agent }).upsert(true).await.unwrap();
-            let file =
-                doc! { "bytes": dice.random_range(1..9_000), "createdAt": DateTime::now(), "type": "a/b" };
-            database.collection::<Document>("files").insert_one(file).await.unwrap();
-        }
-    }
+async fn mode(exporter: &Exporter) -> String {
+    let samples = exporter.scrape().await;
+    let modes = samples.keys().filter(|series| series.name == "librechat_exporter_sync_mode");
+    modes.map(|series| series.labels["mode"].clone()).collect::<Vec<_>>().join(" ")
 }
 
 #[tokio::test]
-async fn serve_says_what_once_says_whatever_happened() {
+async fn a_standalone_server_is_followed_over_its_death_and_that_of_the_exporter() {
     let mut mongod = Mongod::start().await;
     mongod.load("seed1").await;
     let uri = mongod.uri();
     let exporter = Exporter::serve(&[("MONGO_URI", &uri)]).await;
     exporter.until_sample("librechat_message_count", Some(3000.0)).await;
-    let mut dice = Dice::seed_from_u64(11);
-    for round in 0..3 {
-        let database = mongod.client().database(DATABASE);
-        for _ in 0..40 {
-            happen(&database, &mut dice).await;
-        }
-        if round == 1 {
-            mongod.kill();
-            exporter.until_status("/health", 503).await;
-            mongod.restart().await;
-            exporter.until_status("/health", 200).await;
-        }
-        agree(&exporter, &uri, &[]).await;
-    }
+    assert_eq!(mode(&exporter).await, "polling");
+    let mut life = Life::new(&mongod.client(), 11).await;
+    round(&exporter, &mut life, &uri).await;
+    life.live(20).await;
+    mongod.kill();
+    exporter.until_status("/health", 503).await;
+    mongod.restart().await;
+    exporter.until_status("/health", 200).await;
+    life.go_on_with(&mongod.client());
+    round(&exporter, &mut life, &uri).await;
+    // Killed and started again, the exporter knows as much as before, and counts from 0.
+    drop(exporter);
+    life.live(20).await;
+    life.seen();
+    life.expected.clear();
+    let exporter = Exporter::serve(&[("MONGO_URI", &uri)]).await;
+    exporter.until_status("/readyz", 200).await;
+    round(&exporter, &mut life, &uri).await;
+}
+
+#[tokio::test]
+async fn a_replica_set_of_one_tells_of_changes_also_after_its_death() {
+    let mut set = ReplicaSet::start(1).await;
+    load(&set.members[0].client(), "seed1").await;
+    let uri = set.uri();
+    // Nothing but what the change stream tells of can be in the figures for an hour.
+    let exporter = Exporter::serve(&[("MONGO_URI", &uri), ("REFRESH_INTERVAL", "1h")]).await;
+    exporter.until_sample("librechat_message_count", Some(3000.0)).await;
+    assert_eq!(mode(&exporter).await, "change_stream");
+    let mut life = Life::new(&set.members[0].client(), 12).await;
+    round(&exporter, &mut life, &uri).await;
+    life.live(20).await;
+    set.members[0].kill();
+    exporter.until_status("/health", 503).await;
+    set.members[0].restart().await;
+    set.primary().await;
+    life.go_on_with(&set.members[0].client());
+    round(&exporter, &mut life, &uri).await;
+    // A dropped collection is no change of its documents.
+    set.members[0].client().database(DATABASE).collection::<Document>("files").drop().await.unwrap();
+    round(&exporter, &mut life, &uri).await;
+}
+
+#[tokio::test]
+async fn a_failover_loses_nothing_and_counts_nothing_twice() {
+    let mut set = ReplicaSet::start(3).await;
+    let primary = set.primary().await;
+    load(&set.members[primary].client(), "seed1").await;
+    let uri = set.uri();
+    let exporter = Exporter::serve(&[("MONGO_URI", &uri)]).await;
+    exporter.until_sample("librechat_message_count", Some(3000.0)).await;
+    assert_eq!(mode(&exporter).await, "change_stream");
+    let mut life = Life::new(&set.members[primary].client(), 13).await;
+    round(&exporter, &mut life, &uri).await;
+    life.live(20).await;
+    set.members[primary].kill();
+    let next = set.primary().await;
+    life.go_on_with(&set.members[next].client());
+    life.live(20).await;
+    set.members[primary].restart().await;
+    round(&exporter, &mut life, &uri).await;
+    assert_eq!(mode(&exporter).await, "change_stream");
 }
 
 #[tokio::test]

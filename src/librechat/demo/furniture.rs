@@ -1,65 +1,103 @@
-//! The smaller collections of the demo: the same at every look, but for what depends on the time.
+//! The smaller collections of the demo: what is there from the start, and a file, a shared link and a directly invoked
+//! tool now and then.
 
-use crate::librechat::recent::DAY;
+use std::collections::BTreeMap;
+
+use rand::RngExt as _;
+
+use super::people::{REGULARS, user_id};
+use super::shelf::Shelf;
+use super::world::{DAY, Dice, HOUR, Pace};
 use crate::librechat::record::{
-    Banner, Collection, ConversationTag, File, Moment, PromptGroup, Record, Session, SharedLink, ToolCall,
-    Typed,
+    Banner, Collection, ConversationTag, File, Moment, PromptGroup, Record, SharedLink, ToolCall, Typed,
 };
 
-use super::world::{USERS, user_id};
-
-const HOUR: i64 = DAY / 24;
-
-/// Collections of which the demo has a fixed number of documents.
-const NUMBERS: &[(Collection, u32)] = &[
-    (Collection::Actions, 3),
-    (Collection::Assistants, 2),
-    (Collection::Balances, USERS),
-    (Collection::Banners, 1),
-    (Collection::ConversationTags, 12),
-    (Collection::Files, 57),
-    (Collection::Keys, 4),
-    (Collection::PluginAuths, 2),
-    (Collection::Presets, 9),
-    (Collection::PromptGroups, 6),
-    (Collection::Prompts, 11),
-    (Collection::Sessions, 31),
-    (Collection::SharedLinks, 5),
-    (Collection::Tokens, 3),
-    (Collection::ToolCalls, 8),
+/// How many documents there are at the start, and at most.
+const NUMBERS: &[(Collection, u32, usize)] = &[
+    (Collection::Actions, 3, 3),
+    (Collection::Assistants, 2, 2),
+    (Collection::Banners, 1, 1),
+    (Collection::ConversationTags, 12, 12),
+    (Collection::Files, 57, 200),
+    (Collection::Keys, 4, 4),
+    (Collection::PluginAuths, 2, 2),
+    (Collection::Presets, 9, 9),
+    (Collection::PromptGroups, 6, 6),
+    (Collection::Prompts, 11, 11),
+    (Collection::SharedLinks, 5, 50),
+    (Collection::Tokens, 3, 3),
+    (Collection::ToolCalls, 8, 100),
 ];
+
+/// Those that become more.
+const GROWING: &[Collection] = &[Collection::Files, Collection::SharedLinks, Collection::ToolCalls];
 
 const FILE_TYPES: &[&str] = &["application/pdf", "image/png", "text/plain", "text/csv"];
 const TAGS: &[&str] = &["work", "ideas", "study"];
 const CATEGORIES: &[&str] = &["code", "write", "travel"];
 const TOOLS: &[&str] = &["execute_code", "web_search"];
 
+#[derive(Debug)]
+pub struct Furniture {
+    shelves: BTreeMap<Collection, Shelf<Record<'static>>>,
+    /// The number of the last document that came.
+    last: u32,
+}
+
 fn pick(from: &'static [&'static str], number: u32) -> Option<std::borrow::Cow<'static, str>> {
     from.iter().cycle().nth(usize::try_from(number).ok()?).map(|text| (*text).into())
 }
 
-/// Lends every record of `collection` as it is at `now`.
-pub fn records(collection: Collection, now: Moment, mut visit: impl FnMut(Record<'_>)) {
-    let number = NUMBERS.iter().find(|(known, _)| *known == collection).map_or(0, |(_, number)| *number);
-    (0..number).for_each(|index| visit(record(collection, now, index)));
+impl Furniture {
+    /// As it is `now`, brought in at a time before all that happens.
+    pub fn new(past: Moment, now: Moment) -> Self {
+        let shelf = |(collection, number, room): &(Collection, u32, usize)| {
+            let mut shelf = Shelf::new(*room);
+            // The oldest first.
+            for index in (0..*number).rev() {
+                let created = now.before(i64::from(index) * apart(*collection));
+                shelf.push(past, record(*collection, created, index));
+            }
+            (*collection, shelf)
+        };
+        Self { shelves: NUMBERS.iter().map(shelf).collect(), last: 0 }
+    }
+
+    pub fn live(&mut self, now: Moment, pace: &Pace, dice: &mut Dice) {
+        for collection in GROWING {
+            if let Some(shelf) = self.shelves.get_mut(collection).filter(|_| dice.random_bool(pace.furniture))
+            {
+                self.last = (self.last + 1) % 60;
+                shelf.push(now, record(*collection, now, self.last));
+            }
+        }
+    }
+
+    pub fn shelf(&self, collection: Collection) -> Option<&Shelf<Record<'static>>> {
+        self.shelves.get(&collection)
+    }
 }
 
-fn record(collection: Collection, now: Moment, index: u32) -> Record<'static> {
-    let ago = |step: i64| Some(now.before(i64::from(index) * step));
+/// How far the documents that are there from the start are apart.
+const fn apart(collection: Collection) -> i64 {
+    match collection {
+        Collection::Files => 5 * HOUR,
+        Collection::SharedLinks => 10 * HOUR,
+        Collection::ToolCalls => HOUR,
+        _ => DAY,
+    }
+}
+
+fn record(collection: Collection, created: Moment, index: u32) -> Record<'static> {
     match collection {
         Collection::Files => Record::File(File {
-            user: Some(user_id(index % USERS)),
-            created: ago(5 * HOUR),
+            user: Some(user_id(index % REGULARS)),
+            created: Some(created),
             bytes: Some(f64::from((index + 1) * (index + 7) * 1_003)),
             kind: pick(FILE_TYPES, index),
         }),
-        Collection::Sessions => {
-            let start = now.before(i64::from(index) * 6 * HOUR);
-            Record::Session(Session { start: Some(start), expiration: Some(start.before(-7 * DAY)) })
-        }
-        Collection::Banners => Record::Banner(Banner { from: ago(DAY), to: None }),
+        Collection::Banners => Record::Banner(Banner { from: Some(created), to: None }),
         Collection::ToolCalls => {
-            let created = now.before(i64::from(index) * HOUR);
             let updated = Some(created.before(-700 - i64::from(index) * 90));
             Record::ToolCall(ToolCall { tool: pick(TOOLS, index), created: Some(created), updated })
         }
@@ -73,7 +111,7 @@ fn record(collection: Collection, now: Moment, index: u32) -> Record<'static> {
         }),
         Collection::Prompts => Record::Prompt(Typed { kind: pick(&["text", "chat"], index) }),
         Collection::Actions => Record::Action(Typed { kind: pick(&["action_prototype"], index) }),
-        Collection::SharedLinks => Record::SharedLink(SharedLink { created: ago(10 * HOUR) }),
+        Collection::SharedLinks => Record::SharedLink(SharedLink { created: Some(created) }),
         other => Record::Document(other),
     }
 }

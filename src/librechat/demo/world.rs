@@ -3,264 +3,166 @@
 //! Each second draws from a generator of its own, seeded by the world's seed and the second: how the time is cut into
 //! calls cannot change what happens in it.
 
-use std::borrow::Cow;
-use std::collections::VecDeque;
-
+use rand::SeedableRng as _;
 use rand::rngs::Xoshiro256PlusPlus;
-use rand::seq::IndexedRandom as _;
-use rand::{RngExt as _, SeedableRng as _};
 
-use super::cast::{AGENTS, BAD_TAGS, DOMAINS, GOOD_TAGS, MODELS, Model, PROVIDERS, TOOLS};
-use super::furniture;
-use crate::librechat::record::id::{Id, Key};
-use crate::librechat::record::{
-    Agent, Collection, Conversation, Feedback, Message, Moment, Rating, Record, Transaction, User,
+use super::cast::AGENTS;
+use super::chats::Chats;
+use super::furniture::Furniture;
+use super::people::{People, user_id};
+use super::queue::Queue;
+use super::shelf::{Documents, Shelf};
+use crate::librechat::record::{Agent, Collection, Moment, Record};
+
+pub const SECOND: i64 = 1_000;
+pub const HOUR: i64 = 3_600 * SECOND;
+pub const DAY: i64 = 24 * HOUR;
+
+/// What lies behind when the demo starts.
+const HISTORY: i64 = 35 * DAY;
+
+pub type Dice = Xoshiro256PlusPlus;
+
+/// How fast time passes, and how likely it is that something happens in a step of it.
+#[derive(Debug)]
+pub struct Pace {
+    pub step: i64,
+    pub turns: f64,
+    pub ratings: f64,
+    pub logins: f64,
+    pub registrations: f64,
+    pub refills: f64,
+    pub queued: f64,
+    pub runs: f64,
+    pub furniture: f64,
+}
+
+/// What lies behind, in long steps.
+const PAST: Pace = Pace {
+    step: 600 * SECOND,
+    turns: 0.7,
+    ratings: 0.06,
+    logins: 0.03,
+    registrations: 0.005,
+    refills: 0.02,
+    queued: 0.01,
+    runs: 0.05,
+    furniture: 0.0,
 };
 
-const SECOND: i64 = 1_000;
-const DAY: i64 = 86_400 * SECOND;
-pub(super) const USERS: u32 = 40;
-
-/// What lies behind when the demo starts, and how far apart its turns are.
-const HISTORY: i64 = 35 * DAY;
-const HISTORY_STEP: i64 = 600 * SECOND;
-
-/// The largest number of messages kept; the oldest go.
-const MAX_MESSAGES: usize = 100_000;
-
-type Dice = Xoshiro256PlusPlus;
-
-/// A conversation of one user, with an agent or without.
-#[derive(Clone, Copy, Debug)]
-struct Chat {
-    user: u32,
-    id: Key,
-    agent: Option<&'static str>,
-    created: Moment,
-}
+/// From an hour before the start on: so much that `rate()` over a minute has something to show.
+const PRESENT: Pace = Pace {
+    step: SECOND,
+    turns: 0.5,
+    ratings: 0.1,
+    logins: 0.05,
+    registrations: 0.02,
+    refills: 0.005,
+    queued: 0.2,
+    runs: 0.05,
+    furniture: 0.002,
+};
 
 /// Everything there is at one instant.
 #[derive(Debug)]
 pub struct World {
     seed: u64,
     now: Moment,
-    users: Vec<User<'static>>,
-    conversations: Vec<Chat>,
-    messages: VecDeque<Message<'static>>,
-    transactions: VecDeque<Transaction<'static>>,
-    /// How many messages, and how many transactions, are kept no more.
-    gone: (u64, u64),
+    people: People,
+    agents: Shelf<Record<'static>>,
+    chats: Chats,
+    queue: Queue,
+    furniture: Furniture,
 }
 
 impl World {
     /// A world that has lived for [`HISTORY`] when it is `now`.
     pub fn new(seed: u64, now: Moment) -> Self {
         let now = Moment(now.0 / SECOND * SECOND);
+        let past = now.before(HISTORY);
+        let mut agents = Shelf::new(AGENTS.len());
+        for ((id, name), author) in AGENTS.iter().zip(0..) {
+            let (id, name) = (Some((*id).into()), Some((*name).into()));
+            agents.push(past, Record::Agent(Agent { id, name, author: Some(user_id(author)) }));
+        }
         let mut world = Self {
             seed,
-            now: Moment(now.0 - HISTORY),
-            users: users(now, &mut Dice::seed_from_u64(seed)),
-            conversations: Vec::new(),
-            messages: VecDeque::new(),
-            transactions: VecDeque::new(),
-            gone: (0, 0),
+            now: past,
+            people: People::new(past, now, &mut Dice::seed_from_u64(seed)),
+            agents,
+            chats: Chats::default(),
+            queue: Queue::default(),
+            furniture: Furniture::new(past, now),
         };
-        while world.now < now {
-            world.step(HISTORY_STEP, 0.7);
+        while world.now < now.before(HOUR) {
+            world.step(&PAST);
         }
+        world.live_until(now);
         world
     }
 
-    /// Lives on until `now`, about two turns in five seconds.
+    /// Lives on until `now`.
     pub fn live_until(&mut self, now: Moment) {
-        while self.now.0 + SECOND <= now.0 {
-            self.step(SECOND, 0.4);
+        while self.now.0 + PRESENT.step <= now.0 {
+            self.step(&PRESENT);
         }
     }
 
-    fn step(&mut self, length: i64, likelihood: f64) {
-        self.now = Moment(self.now.0 + length);
+    fn step(&mut self, pace: &Pace) {
+        self.now = Moment(self.now.0 + pace.step);
         let mut dice = Dice::seed_from_u64(self.seed ^ self.now.0.cast_unsigned());
-        if dice.random_bool(likelihood) {
-            self.turn(&mut dice);
-        }
-        while self.messages.len() > MAX_MESSAGES {
-            let (messages, transactions) = &mut self.gone;
-            *messages += u64::from(self.messages.pop_front().is_some());
-            *transactions += u64::from(self.transactions.pop_front().is_some());
-        }
+        self.people.live(self.now, pace, &mut dice);
+        self.chats.live(self.now, &mut self.people, pace, &mut dice);
+        self.queue.live(self.now, pace, &mut dice);
+        self.furniture.live(self.now, pace, &mut dice);
     }
 
-    /// A user asks, somebody answers, the ledger has two rows more.
-    fn turn(&mut self, dice: &mut Dice) {
-        // The lower of two draws: some users talk more than others.
-        let user = dice.random_range(0..USERS).min(dice.random_range(0..USERS));
-        let (conversation, agent) = self.conversation(user, dice);
-        let Some(model) = MODELS.choose(dice) else { return };
-        let (prompt, completion) = (dice.random_range(200..6_000_u32), dice.random_range(20..1_200_u32));
-        let base = Message {
-            conversation: Some(conversation),
-            user: Some(user_id(user)),
-            created: Some(self.now),
-            ..Message::default()
-        };
-        let failed = dice.random_bool(0.02);
-        let answer = Message {
-            created: Some(Moment(self.now.0 + i64::from(completion) * 10 + 400)),
-            model: Some(agent.unwrap_or(model.name).into()),
-            token_count: Some(f64::from(completion)),
-            error: failed,
-            unfinished: !failed && dice.random_bool(0.01),
-            has_attachments: dice.random_bool(0.05),
-            is_from_user: Some(false),
-            tools: tools(dice),
-            feedback: feedback(failed, dice),
-            ..base.clone()
-        };
-        let question = Message { token_count: Some(f64::from(prompt / 8)), is_from_user: Some(true), ..base };
-        self.messages.extend([question, answer]);
-        if !failed {
-            for (kind, tokens) in [("prompt", prompt), ("completion", completion)] {
-                let created = Some(self.now);
-                self.transactions
-                    .push_back(Transaction { created, ..row(user, conversation, model, kind, tokens) });
-            }
-        }
-    }
-
-    /// One of the user's recent conversations, or a new one.
-    fn conversation(&mut self, user: u32, dice: &mut Dice) -> (Key, Option<&'static str>) {
-        let mut recent = self.conversations.iter().rev().take(200);
-        let known = recent.find(|known| known.user == user);
-        if let Some(known) = known.filter(|_| dice.random_bool(0.75)) {
-            return (known.id, known.agent);
-        }
-        let id = Key::from(format!("demo-{user:02}-{}", self.conversations.len()).as_str());
-        let agent = AGENTS.choose(dice).filter(|_| dice.random_bool(0.3)).map(|(id, _)| *id);
-        self.conversations.push(Chat { user, id, agent, created: self.now });
-        (id, agent)
-    }
-
-    /// How many documents of `collection` were there before those that are there now.
-    pub const fn gone(&self, collection: Collection) -> u64 {
-        match collection {
-            Collection::Messages => self.gone.0,
-            Collection::Transactions => self.gone.1,
-            _ => 0,
-        }
-    }
-
-    /// Lends every record of `collection`.
-    pub fn records(&self, collection: Collection, mut visit: impl FnMut(Record<'_>)) {
-        match collection {
-            Collection::Messages => self.messages.iter().cloned().map(Record::Message).for_each(visit),
-            Collection::Transactions => {
-                self.transactions.iter().cloned().map(Record::Transaction).for_each(visit);
-            }
-            Collection::Users => self.users.iter().cloned().map(Record::User).for_each(visit),
-            Collection::Conversations => {
-                let conversation = |chat: &Chat| Conversation {
-                    id: Some(chat.id),
-                    created: Some(chat.created),
-                    agent: chat.agent.map(Into::into),
-                };
-                self.conversations.iter().map(conversation).map(Record::Conversation).for_each(visit);
-            }
-            Collection::Agents => {
-                for ((id, name), author) in AGENTS.iter().zip(0..) {
-                    visit(Record::Agent(Agent {
-                        id: Some((*id).into()),
-                        name: Some((*name).into()),
-                        author: Some(user_id(author)),
-                    }));
-                }
-            }
-            other => furniture::records(other, self.now, visit),
-        }
-    }
-}
-
-pub(super) fn user_id(user: u32) -> Id {
-    Id::from(format!("{user:024x}").as_str())
-}
-
-fn users(now: Moment, dice: &mut Dice) -> Vec<User<'static>> {
-    (0..USERS)
-        .map(|number| {
-            let domain = DOMAINS.choose(dice).copied().unwrap_or_default();
-            User {
-                id: Some(user_id(number)),
-                email: Some(format!("user{number}@{domain}").into()),
-                provider: PROVIDERS.choose(dice).map(|provider| (*provider).into()),
-                role: Some(if number == 0 { "ADMIN" } else { "USER" }.into()),
-                email_verified: dice.random_bool(0.9),
-                created: Some(now.before(i64::from(number * 9) * DAY)),
-            }
+    /// What a collection holds; `None` is one that the demo has not.
+    pub fn documents(&self, collection: Collection) -> Option<&dyn Documents> {
+        Some(match collection {
+            Collection::Messages => &self.chats.messages,
+            Collection::Transactions => &self.chats.transactions,
+            Collection::Conversations => &self.chats.conversations,
+            Collection::Users => &self.people.users,
+            Collection::Groups => &self.people.groups,
+            Collection::Balances => &self.people.balances,
+            Collection::Sessions => &self.people.sessions,
+            Collection::Agents => &self.agents,
+            Collection::AgentQueuedTurns => &self.queue.turns,
+            Collection::ScheduleRuns => &self.queue.runs,
+            other => self.furniture.shelf(other)?,
         })
-        .collect()
-}
-
-fn row(user: u32, conversation: Key, model: &Model, kind: &'static str, tokens: u32) -> Transaction<'static> {
-    let rate = if kind == "prompt" { model.prompt_rate } else { model.completion_rate };
-    Transaction {
-        user: Some(user_id(user)),
-        conversation: Some(conversation),
-        model: Some(model.name.into()),
-        token_type: Some(kind.into()),
-        raw_amount: Some(-f64::from(tokens)),
-        rate: Some(rate),
-        token_value: Some(-f64::from(tokens) * rate),
-        created: None,
     }
-}
-
-/// Some answers call tools.
-fn tools(dice: &mut Dice) -> Vec<Cow<'static, str>> {
-    let calls = if dice.random_bool(0.2) { dice.random_range(1..4) } else { 0 };
-    (0..calls).filter_map(|_| TOOLS.choose(dice).map(|tool| (*tool).into())).collect()
-}
-
-/// Few answers are rated, and a failed one rarely well.
-fn feedback(failed: bool, dice: &mut Dice) -> Option<Feedback<'static>> {
-    if !dice.random_bool(0.06) {
-        return None;
-    }
-    let (rating, tags) = if failed || dice.random_bool(0.25) {
-        (Rating::ThumbsDown, BAD_TAGS)
-    } else {
-        (Rating::ThumbsUp, GOOD_TAGS)
-    };
-    let tag = tags.choose(dice).filter(|_| dice.random_bool(0.6));
-    Some(Feedback { rating, tag: tag.map(|tag| (*tag).into()) })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::chats::MAX_MESSAGES;
     use super::*;
 
-    fn fingerprint(world: &World) -> String {
-        format!("{world:?}")
-    }
+    const START: Moment = Moment(1_795_247_940_000);
 
     #[test]
     fn the_same_seed_gives_the_same_world_however_the_time_is_cut() {
-        let start = Moment(1_795_247_940_000);
-        let end = Moment(start.0 + 600 * SECOND);
-        let mut whole = World::new(7, start);
+        let fingerprint = |world: &World| format!("{world:?}");
+        let end = Moment(START.0 + 600 * SECOND);
+        let mut whole = World::new(7, START);
+        let before = whole.chats.messages.iter().count();
         whole.live_until(end);
-        let mut cut = World::new(7, start);
-        (0..=600_000).step_by(7_300).for_each(|step| cut.live_until(Moment(start.0 + step)));
+        let mut cut = World::new(7, START);
+        (0..=600_000).step_by(7_300).for_each(|step| cut.live_until(Moment(START.0 + step)));
         cut.live_until(end);
         assert!(fingerprint(&whole) == fingerprint(&cut));
-        assert!(fingerprint(&whole) != fingerprint(&World::new(8, start)));
-        assert!(whole.messages.len() > World::new(7, start).messages.len() + 200, "it does not live");
+        assert!(fingerprint(&whole) != fingerprint(&World::new(8, START)));
+        assert!(whole.chats.messages.iter().count() > before + 400, "it does not live");
     }
 
     #[test]
-    fn the_number_of_messages_is_bounded() {
-        let start = Moment(1_795_247_940_000);
-        let mut world = World::new(7, start);
-        world.live_until(Moment(start.0 + 3 * DAY));
-        assert_eq!(world.messages.len(), MAX_MESSAGES);
+    fn whatever_is_kept_is_bounded() {
+        let mut world = World::new(7, START);
+        world.live_until(Moment(START.0 + 30 * HOUR));
+        assert_eq!(world.chats.messages.iter().count(), MAX_MESSAGES);
+        assert_eq!(world.chats.transactions.iter().count(), MAX_MESSAGES);
+        assert!(world.people.users.iter().count() <= 240 && world.people.balances.iter().count() <= 240);
     }
 }

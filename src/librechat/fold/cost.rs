@@ -30,6 +30,12 @@ static BY_DOMAIN: Family<1> = Family::gauge(
     ["email_domain"],
     "Cost in USD by the user's email domain",
 );
+static BY_GROUP: Family<1> = Family::gauge(
+    "librechat_cost_usd_by_group",
+    ["group"],
+    "Cost in USD of a group's members; who is in several groups counts in each",
+)
+.not_additive();
 static BY_AGENT: Family<1> = Family::gauge(
     "librechat_transaction_cost_by_agent",
     ["agent"],
@@ -48,7 +54,7 @@ static BY_USER: Family<1> =
 const CREDITS_PER_USD: f64 = 1e6;
 
 /// The model of a row that has a price.
-pub(super) fn priced_model<'a>(row: &'a Transaction<'_>) -> Option<&'a str> {
+pub fn priced_model<'a>(row: &'a Transaction<'_>) -> Option<&'a str> {
     row.model.as_deref().filter(|model| !matches!(*model, UNKNOWN | "UNKNOWN"))
 }
 
@@ -80,6 +86,7 @@ impl Fold for Cost {
         PER_USER.describe(),
         PER_MODEL.describe(),
         BY_DOMAIN.describe(),
+        BY_GROUP.describe(),
         BY_AGENT.describe(),
         PER_CONVERSATION.describe(),
         DAY.describe(),
@@ -137,8 +144,13 @@ impl Fold for Cost {
             samples.push_mean(&AVG, [token_type], mean.sum, mean.count);
         }
         self.by_model.iter().for_each(|(model, usd)| samples.push(&PER_MODEL, [model], *usd));
+        // Also of groups that cost nothing: they are known.
+        scope.groups().for_each(|group| samples.push(&BY_GROUP, [group], 0.0));
         for (user, usd) in &self.by_user {
             samples.push(&BY_DOMAIN, [scope.domain(user.as_ref())], *usd);
+            for group in scope.groups_of(user.as_ref()) {
+                samples.push(&BY_GROUP, [group], *usd);
+            }
             if let Some(user) = scope.user_label(user.as_ref()) {
                 samples.push(&BY_USER, [&user], *usd);
             }
@@ -155,8 +167,48 @@ impl Fold for Cost {
 mod tests {
     use super::*;
     use crate::librechat::fold::testing::lines_with;
-    use crate::librechat::record::{Conversation, Moment};
+    use crate::librechat::record::{Conversation, Group, Moment, User};
     use crate::librechat::scope::{Options, UserLabel};
+
+    #[test]
+    fn each_group_of_a_user_has_the_users_cost_once() {
+        let row = |user: &str, credits: f64| {
+            let (user, token_value) = (Some(Id::from(user)), Some(credits * CREDITS_PER_USD));
+            Record::Transaction(Transaction {
+                user,
+                token_value,
+                model: Some("m".into()),
+                ..Transaction::default()
+            })
+        };
+        let group = |id: u8, name: Option<&'static str>, members: &[&str]| {
+            let members = members.iter().map(|member| Id::from(*member)).collect();
+            Record::Group(Group { id: Some(Id::from([id; 12])), name: name.map(Into::into), members })
+        };
+        let user = |id: &str, source_id: &str| {
+            let (id, source_id) = (Some(Id::from(id)), Some(Id::from(source_id)));
+            Record::User(User { id, source_id, ..User::default() })
+        };
+        let others = [
+            user("a", "entra-a"),
+            user("b", "entra-b"),
+            group(1, Some("Sales"), &["a", "entra-a", "c"]),
+            group(2, Some("Sales"), &["a", "entra-b"]),
+            group(3, None, &["entra-a"]),
+            group(4, Some("Nobody"), &[]),
+        ];
+        let records = [row("a", 1.0), row("b", 2.0), row("c", 4.0), row("d", 8.0)];
+        let lines = lines_with::<Cost>(Options::default(), &records, &others, 0);
+        let by_group: Vec<_> = lines.iter().filter(|line| line.contains("by_group")).cloned().collect();
+        assert_eq!(
+            by_group,
+            [
+                r#"librechat_cost_usd_by_group{group="030303030303030303030303"} 1"#,
+                r#"librechat_cost_usd_by_group{group="Nobody"} 0"#,
+                r#"librechat_cost_usd_by_group{group="Sales"} 7"#,
+            ]
+        );
+    }
 
     #[test]
     fn rows_without_a_model_have_no_cost_and_rows_without_a_value_are_priced_by_rate() {
@@ -175,7 +227,7 @@ mod tests {
         let conversation = Record::Conversation(Conversation {
             id: Some("c".into()),
             agent: Some("agent_1".into()),
-            created: None,
+            ..Conversation::default()
         });
         let options = Options { per_user: Some(UserLabel::Email), ..Options::default() };
         let records = [

@@ -90,14 +90,16 @@ mod tests {
     use super::*;
     use crate::librechat::fold::testing::lines;
     use crate::librechat::record::id::Id;
-    use crate::librechat::record::{Message, Moment};
+    use crate::librechat::record::{Invocation, Message, Moment};
 
     #[test]
     fn every_call_counts_and_a_user_once() {
-        let tools = vec!["a_mcp_s".into(), "a_mcp_s".into(), "web_search".into(), "".into()];
+        let tools = ["a_mcp_s", "a_mcp_s", "web_search", ""];
+        let call = |tool: &&'static str| Invocation { tool: (*tool).into(), ..Invocation::default() };
+        let invocations: Vec<_> = tools.iter().map(call).collect();
         let message = |user: Option<&str>| {
             let (user, created) = (user.map(Id::from), Some(Moment(0)));
-            Record::Message(Message { user, created, tools: tools.clone(), ..Message::default() })
+            Record::Message(Message { user, created, invocations: invocations.clone(), ..Message::default() })
         };
         assert_eq!(
             lines::<Mcp>(&[message(Some("u")), message(None)], &[], 0),

@@ -6,6 +6,7 @@ use super::{Fold, count};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::recent::MINUTE;
+use crate::librechat::record::id::Id;
 use crate::librechat::record::{Moment, Record};
 use crate::librechat::scope::{Scope, Window};
 
@@ -16,6 +17,12 @@ static NOW_BY_DOMAIN: Family<1> = Family::gauge(
     ["email_domain"],
     "Number of users active in the last 5 minutes, by email domain",
 );
+static NOW_BY_GROUP: Family<1> = Family::gauge(
+    "librechat_active_users_by_group",
+    ["group"],
+    "Number of a group's members active in the last 5 minutes; who is in several groups counts in each",
+)
+.not_additive();
 static DAY: Family<0> =
     Family::gauge("librechat_unique_users_count_1d", [], "Number of users active in the last 24 hours");
 static DAY_BY_DOMAIN: Family<1> = Family::gauge(
@@ -23,6 +30,12 @@ static DAY_BY_DOMAIN: Family<1> = Family::gauge(
     ["email_domain"],
     "Number of users active in the last 24 hours, by email domain",
 );
+static DAY_BY_GROUP: Family<1> = Family::gauge(
+    "librechat_active_users_by_group_1d",
+    ["group"],
+    "Number of a group's members active in the last 24 hours; who is in several groups counts in each",
+)
+.not_additive();
 static WEEK: Family<0> =
     Family::gauge("librechat_unique_users_count_7d", [], "Number of users active in the last 7 days");
 static WEEK_BY_DOMAIN: Family<1> = Family::gauge(
@@ -37,6 +50,12 @@ static MONTH_BY_DOMAIN: Family<1> = Family::gauge(
     ["email_domain"],
     "Number of users active in the last 30 days, by email domain",
 );
+static MONTH_BY_GROUP: Family<1> = Family::gauge(
+    "librechat_active_users_by_group_30d",
+    ["group"],
+    "Number of a group's members active in the last 30 days; who is in several groups counts in each",
+)
+.not_additive();
 static SHARE: Family<1> = Family::gauge(
     "librechat_user_percent_by_email_domain_30d",
     ["email_domain"],
@@ -47,26 +66,43 @@ static SHARE: Family<1> = Family::gauge(
 #[derive(Clone, Debug, Default)]
 pub struct UniqueUsers;
 
+/// Active users.
+fn users<'a>(scope: &'a Scope<'_>, from: Moment) -> impl Iterator<Item = Option<&'a Id>> {
+    let users: BTreeSet<_> = scope.recent.turns(from).filter_map(|turn| turn.user).collect();
+    users.into_iter().map(|user| scope.recent.user(Some(user)))
+}
+
 /// Active users by domain.
 fn by_domain<'a>(scope: &'a Scope<'_>, from: Moment) -> BTreeMap<&'a str, usize> {
-    let users: BTreeSet<_> = scope.recent.turns(from).filter_map(|turn| turn.user).collect();
     let mut domains = BTreeMap::new();
-    for user in users {
-        *domains.entry(scope.domain(scope.recent.user(Some(user)))).or_default() += 1;
+    for user in users(scope, from) {
+        *domains.entry(scope.domain(user)).or_default() += 1;
     }
     domains
+}
+
+/// Active users by group, also of groups of whom nobody was active.
+fn by_group<'a>(scope: &'a Scope<'_>, from: Moment) -> BTreeMap<&'a str, usize> {
+    let mut groups: BTreeMap<_, _> = scope.groups().map(|group| (group, 0)).collect();
+    for group in users(scope, from).flat_map(|user| scope.groups_of(user)) {
+        *groups.entry(group).or_default() += 1;
+    }
+    groups
 }
 
 impl Fold for UniqueUsers {
     const FAMILIES: &'static [Description] = &[
         NOW.describe(),
         NOW_BY_DOMAIN.describe(),
+        NOW_BY_GROUP.describe(),
         DAY.describe(),
         DAY_BY_DOMAIN.describe(),
+        DAY_BY_GROUP.describe(),
         WEEK.describe(),
         WEEK_BY_DOMAIN.describe(),
         MONTH.describe(),
         MONTH_BY_DOMAIN.describe(),
+        MONTH_BY_GROUP.describe(),
         SHARE.describe(),
     ];
 
@@ -88,6 +124,16 @@ impl Fold for UniqueUsers {
                 samples.push(family, [domain], count(users));
             }
         }
+        let windows = [
+            (scope.at.before(5 * MINUTE), &NOW_BY_GROUP),
+            (scope.start(Window::Day), &DAY_BY_GROUP),
+            (scope.start(Window::Month), &MONTH_BY_GROUP),
+        ];
+        for (from, family) in windows {
+            for (group, users) in by_group(scope, from) {
+                samples.push(family, [group], count(users));
+            }
+        }
         let domains = by_domain(scope, scope.start(Window::Month));
         let all = count(domains.values().sum());
         for (domain, users) in domains {
@@ -100,8 +146,36 @@ impl Fold for UniqueUsers {
 mod tests {
     use super::*;
     use crate::librechat::fold::testing::lines;
-    use crate::librechat::record::id::Id;
-    use crate::librechat::record::{Message, User};
+    use crate::librechat::record::{Group, Message, User};
+
+    #[test]
+    fn a_user_counts_once_in_each_of_its_groups() {
+        let message = |user: &str, minutes: i64| {
+            let (user, created) = (Some(Id::from(user)), Some(Moment(-minutes * MINUTE)));
+            Record::Message(Message { user, created, ..Message::default() })
+        };
+        let group = |name: &'static str, members: &[&str]| {
+            let members = members.iter().map(|member| Id::from(*member)).collect();
+            Record::Group(Group { name: Some(name.into()), members, ..Group::default() })
+        };
+        let (id, source_id) = (Some(Id::from("u")), Some(Id::from("entra-u")));
+        let user = Record::User(User { id, source_id, ..User::default() });
+        let others = [group("A", &["u", "entra-u"]), group("A", &["u", "v"]), group("B", &["entra-u"]), user];
+        let records = [message("u", 1), message("u", 2), message("v", 6), message("w", 1)];
+        let lines = lines::<UniqueUsers>(&records, &others, 0);
+        let by_group: Vec<_> = lines.iter().filter(|line| line.contains("by_group")).cloned().collect();
+        assert_eq!(
+            by_group,
+            [
+                r#"librechat_active_users_by_group{group="A"} 1"#,
+                r#"librechat_active_users_by_group{group="B"} 1"#,
+                r#"librechat_active_users_by_group_1d{group="A"} 2"#,
+                r#"librechat_active_users_by_group_1d{group="B"} 1"#,
+                r#"librechat_active_users_by_group_30d{group="A"} 2"#,
+                r#"librechat_active_users_by_group_30d{group="B"} 1"#,
+            ]
+        );
+    }
 
     #[test]
     fn a_user_counts_once_in_each_window() {

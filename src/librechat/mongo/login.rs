@@ -33,7 +33,7 @@ impl Mongo {
     /// # Errors
     /// Those of the database.
     pub async fn login(&self, key: LoginKey, user: [u8; 12]) -> Result<Option<Login>, SourceError> {
-        let database = self.database().await?;
+        let database = &self.connection().await?.database;
         let user = ObjectId::from_bytes(user);
         let session = match key {
             LoginKey::Id(id) => doc! { "_id": ObjectId::from_bytes(id), "user": user },

@@ -1,13 +1,13 @@
 //! From a BSON document to a [`Record`], in one pass over its elements and without copying texts.
 
-use std::borrow::Cow;
-
 use mongodb::bson::{RawBsonRef, RawDocument};
 
 use super::fields::{Fields, Oddities, is_null};
+use super::id::Id;
 use super::{
-    Agent, Banner, Collection, Conversation, ConversationTag, Feedback, File, Message, PromptGroup, Rating,
-    Record, Session, SharedLink, ToolCall, Transaction, Typed, User,
+    Agent, Balance, Banner, Collection, Conversation, ConversationTag, Feedback, File, Group, Invocation,
+    Message, Outcome, PromptGroup, QueuedTurn, Rating, Record, ScheduleRun, Session, SharedLink, ToolCall,
+    Transaction, Typed, User,
 };
 
 /// Sees `document` as a record of `collection`. Never fails: what cannot be read is absent, and noted.
@@ -23,6 +23,10 @@ pub fn record<'a>(collection: Collection, document: &'a RawDocument) -> (Record<
         Collection::Files => Record::File(fields.file(document)),
         Collection::Sessions => Record::Session(fields.session(document)),
         Collection::Banners => Record::Banner(fields.banner(document)),
+        Collection::Balances => Record::Balance(fields.balance(document)),
+        Collection::Groups => Record::Group(fields.group(document)),
+        Collection::AgentQueuedTurns => Record::QueuedTurn(fields.queued_turn(document)),
+        Collection::ScheduleRuns => Record::ScheduleRun(fields.schedule_run(document)),
         Collection::ToolCalls => Record::ToolCall(fields.tool_call(document)),
         Collection::PromptGroups => Record::PromptGroup(fields.prompt_group(document)),
         Collection::Prompts => Record::Prompt(fields.typed(document)),
@@ -37,10 +41,14 @@ impl Fields {
     fn message<'a>(&mut self, document: &'a RawDocument) -> Message<'a> {
         let mut message = Message::default();
         self.each(document, |fields, name, value| match name {
+            "messageId" => message.id = fields.key("messageId", value),
+            "parentMessageId" => message.parent = fields.key("parentMessageId", value),
             "conversationId" => message.conversation = fields.key("conversationId", value),
             "user" => message.user = fields.id("user", value),
+            "endpoint" => message.endpoint = fields.text("endpoint", value),
             "model" => message.model = fields.text("model", value),
             "createdAt" => message.created = fields.moment("createdAt", value),
+            "updatedAt" => message.updated = fields.moment("updatedAt", value),
             "isCreatedByUser" => message.is_from_user = fields.flag_or_none("isCreatedByUser", value),
             "tokenCount" => message.token_count = fields.number("tokenCount", value),
             "error" => message.error = fields.flag("error", value),
@@ -48,7 +56,8 @@ impl Fields {
             "attachments" => message.has_attachments = fields.flag("attachments", value),
             "plugin" => message.has_plugin = fields.flag("plugin", value),
             "feedback" => message.feedback = fields.feedback(value),
-            "content" => message.tools = fields.tools(value),
+            "content" => fields.content(value, &mut message),
+            "errorType" => message.error_type = fields.text("errorType", value),
             _ => {}
         });
         message
@@ -62,10 +71,14 @@ impl Fields {
             "createdAt" => transaction.created = fields.moment("createdAt", value),
             "conversationId" => transaction.conversation = fields.key("conversationId", value),
             "model" => transaction.model = fields.text("model", value),
+            "context" => transaction.context = fields.text("context", value),
             "tokenType" => transaction.token_type = fields.text("tokenType", value),
             "rawAmount" if !is_null(value) => transaction.raw_amount = fields.number("rawAmount", value),
             "rate" => transaction.rate = fields.number("rate", value),
             "tokenValue" => transaction.token_value = fields.number("tokenValue", value),
+            "inputTokens" => transaction.input_tokens = fields.number("inputTokens", value),
+            "writeTokens" => transaction.write_tokens = fields.number("writeTokens", value),
+            "readTokens" => transaction.read_tokens = fields.number("readTokens", value),
             _ => {}
         });
         transaction
@@ -80,6 +93,10 @@ impl Fields {
             "provider" => user.provider = fields.text("provider", value),
             "role" => user.role = fields.text("role", value),
             "emailVerified" => user.email_verified = fields.flag("emailVerified", value),
+            "idOnTheSource" => {
+                let id = fields.text("idOnTheSource", value).filter(|id| !id.is_empty());
+                user.source_id = id.as_deref().map(Id::from);
+            }
             _ => {}
         });
         user
@@ -101,7 +118,9 @@ impl Fields {
         self.each(document, |fields, name, value| match name {
             "conversationId" => conversation.id = fields.key("conversationId", value),
             "createdAt" => conversation.created = fields.moment("createdAt", value),
+            "endpoint" => conversation.endpoint = fields.text("endpoint", value),
             "agent_id" => conversation.agent = fields.text("agent_id", value),
+            "subagentThread" => conversation.is_subagent = fields.flag("subagentThread", value),
             _ => {}
         });
         conversation
@@ -150,6 +169,60 @@ impl Fields {
             _ => {}
         });
         banner
+    }
+
+    fn balance(&mut self, document: &RawDocument) -> Balance {
+        // LibreChat's own default.
+        let mut balance = Balance { credits: Some(0.0), ..Balance::default() };
+        self.each(document, |fields, name, value| match name {
+            "_id" => balance.id = fields.id("_id", value),
+            "user" => balance.user = fields.id("user", value),
+            "tokenCredits" if !is_null(value) => balance.credits = fields.number("tokenCredits", value),
+            _ => {}
+        });
+        balance
+    }
+
+    fn group<'a>(&mut self, document: &'a RawDocument) -> Group<'a> {
+        let mut group = Group::default();
+        self.each(document, |fields, name, value| match (name, value) {
+            ("_id", value) => group.id = fields.id("_id", value),
+            ("name", value) => group.name = fields.text("name", value).filter(|name| !name.is_empty()),
+            ("memberIds", RawBsonRef::Array(members)) => {
+                for member in members {
+                    match member {
+                        Ok(member) => group.members.extend(fields.id("memberIds", member)),
+                        Err(_) => fields.oddities.note("document"),
+                    }
+                }
+            }
+            ("memberIds", other) => group.members.extend(fields.absent::<Id>("memberIds", other)),
+            _ => {}
+        });
+        group
+    }
+
+    fn queued_turn<'a>(&mut self, document: &'a RawDocument) -> QueuedTurn<'a> {
+        let mut turn = QueuedTurn::default();
+        let mut made = None;
+        self.each(document, |fields, name, value| match name {
+            "_id" => made = fields.id("_id", value).and_then(|id| id.time()),
+            "status" => turn.status = fields.text("status", value),
+            "createdAt" => turn.created = fields.moment("createdAt", value),
+            _ => {}
+        });
+        turn.created = turn.created.or(made);
+        turn
+    }
+
+    fn schedule_run<'a>(&mut self, document: &'a RawDocument) -> ScheduleRun<'a> {
+        let mut run = ScheduleRun::default();
+        self.each(document, |fields, name, value| {
+            if name == "status" {
+                run.status = fields.text("status", value);
+            }
+        });
+        run
     }
 
     fn tool_call<'a>(&mut self, document: &'a RawDocument) -> ToolCall<'a> {
@@ -221,15 +294,13 @@ impl Fields {
         rating.map(|rating| Feedback { rating, tag })
     }
 
-    /// The tools called: `content` is an array of parts. A single part without its array counts, as a database's own
-    /// unwinding has it.
-    fn tools<'a>(&mut self, value: RawBsonRef<'a>) -> Vec<Cow<'a, str>> {
-        let mut tools = Vec::new();
+    /// `content` is an array of parts. A single part without its array counts, as a database's own unwinding has it.
+    fn content<'a>(&mut self, value: RawBsonRef<'a>, message: &mut Message<'a>) {
         match value {
             RawBsonRef::Array(parts) => {
                 for part in parts {
                     match part {
-                        Ok(RawBsonRef::Document(part)) => tools.extend(self.tool(part)),
+                        Ok(RawBsonRef::Document(part)) => self.part(part, message),
                         Ok(other) => {
                             let _: Option<()> = self.absent("content", other);
                         }
@@ -237,30 +308,48 @@ impl Fields {
                     }
                 }
             }
-            RawBsonRef::Document(part) => tools.extend(self.tool(part)),
+            RawBsonRef::Document(part) => self.part(part, message),
             other => {
                 let _: Option<()> = self.absent("content", other);
             }
         }
-        tools
     }
 
-    /// The tool that a part of a message called; nothing when it is a part of another type.
-    fn tool<'a>(&mut self, part: &'a RawDocument) -> Option<Cow<'a, str>> {
-        let (mut is_call, mut tool) = (false, None);
-        self.each(part, |fields, name, value| match (name, value) {
-            ("type", RawBsonRef::String(kind)) => is_call = kind == "tool_call",
-            ("tool_call", RawBsonRef::Document(call)) => tool = fields.tool_name(call),
+    fn part<'a>(&mut self, part: &'a RawDocument, message: &mut Message<'a>) {
+        let (mut kind, mut call) = ("", None);
+        self.each(part, |_, name, value| match (name, value) {
+            ("type", RawBsonRef::String(text)) => kind = text,
+            ("tool_call", RawBsonRef::Document(document)) => call = Some(document),
             _ => {}
         });
-        is_call.then(|| tool.unwrap_or_default())
+        match kind {
+            "tool_call" => {
+                message.invocations.push(call.map(|call| self.invocation(call)).unwrap_or_default());
+            }
+            "error" => message.has_error_part = true,
+            _ => {}
+        }
     }
 
-    /// Assistants' calls have it one level deeper.
-    fn tool_name<'a>(&mut self, call: &'a RawDocument) -> Option<Cow<'a, str>> {
-        let (mut tool, mut function) = (None, None);
+    /// Assistants' calls have the tool's name one level deeper.
+    fn invocation<'a>(&mut self, call: &'a RawDocument) -> Invocation<'a> {
+        let (mut invocation, mut tool, mut function) = (Invocation::default(), None, None);
         self.each(call, |fields, name, value| match (name, value) {
             ("name", value) => tool = fields.text("content", value),
+            ("mcpServerName", value) => invocation.server = fields.text("content", value),
+            ("runStepStatus", value) => {
+                invocation.outcome = match fields.text("content", value).as_deref() {
+                    Some("completed") => Some(Outcome::Completed),
+                    Some("failed") => Some(Outcome::Failed),
+                    Some("cancelled") => Some(Outcome::Cancelled),
+                    Some(_) => fields.odd("content"),
+                    None => None,
+                }
+            }
+            ("runStepDurationMs", value) => {
+                let millis = fields.number("content", value).filter(|millis| *millis >= 0.0);
+                invocation.seconds = millis.map(|millis| millis / 1_000.0);
+            }
             ("function", RawBsonRef::Document(inner)) => fields.each(inner, |fields, name, value| {
                 if name == "name" {
                     function = fields.text("content", value);
@@ -268,7 +357,7 @@ impl Fields {
             }),
             _ => {}
         });
-        tool.or(function)
+        Invocation { tool: tool.or(function).unwrap_or_default(), ..invocation }
     }
 }
 

@@ -6,6 +6,7 @@ use tokio::time::sleep;
 use tracing::info;
 
 use super::shard::Shard;
+use crate::librechat::events::Events;
 use crate::librechat::fold::Folds;
 use crate::librechat::recent::LONGEST;
 use crate::librechat::record::{Collection, Moment};
@@ -18,22 +19,23 @@ use crate::librechat::status::{Status, Tally};
 pub struct Pass<'a, S> {
     pub source: &'a S,
     pub status: &'a Status,
+    pub events: &'a mut Events,
     pub options: Options,
     /// When it began: what it reads is as new as this, or newer.
     pub at: Moment,
+    /// Whether anything is not what it was.
+    pub has_changed: bool,
     /// Whether the settled whole must be put together anew.
     pub has_settled_changed: bool,
     /// The first fold, while it is under way.
     pub first: Option<Progress>,
+    /// Whether what is read was there when the exporter came.
+    pub is_history: bool,
 }
 
 impl<S: Source> Pass<'_, S> {
-    /// Why documents are read: for the first fold, else for `reason`.
-    pub const fn first_or(&self, reason: &'static str) -> &'static str {
-        if self.first.is_some() { "first" } else { reason }
-    }
-
-    /// Reads the first `limit` documents of a range.
+    /// Reads the first `limit` documents of a range. Odd documents count as skipped only when the range is not `known`
+    /// to be the same.
     ///
     /// # Errors
     /// Those of the source.
@@ -43,9 +45,11 @@ impl<S: Source> Pass<'_, S> {
         range: Range,
         limit: u64,
         reason: &'static str,
+        known: Option<&Shard>,
     ) -> Result<Shard, SourceError> {
         let (shard, tally) = self.fold(collection, range, limit).await?;
-        self.status.tally(collection, reason, tally);
+        let is_same = known.is_some_and(|known| known.is_same(&shard));
+        self.status.tally(collection, reason, if is_same { tally.without_oddities() } else { tally });
         if let Some(first) = &mut self.first {
             let pause = first.add(shard.count);
             self.status.set_progress(first.ratio());
@@ -54,24 +58,8 @@ impl<S: Source> Pass<'_, S> {
         Ok(shard)
     }
 
-    /// Reads a shard again. Odd documents in it count as skipped only when it is another one.
-    ///
-    /// # Errors
-    /// Those of the source.
-    pub async fn read_known(
-        &mut self,
-        collection: Collection,
-        known: &Shard,
-        reason: &'static str,
-    ) -> Result<Shard, SourceError> {
-        let (shard, tally) = self.fold(collection, known.range, u64::MAX).await?;
-        let tally = if shard.is_same(known) { tally.without_oddities() } else { tally };
-        self.status.tally(collection, reason, tally);
-        Ok(shard)
-    }
-
     async fn fold(
-        &self,
+        &mut self,
         collection: Collection,
         range: Range,
         limit: u64,
@@ -83,14 +71,17 @@ impl<S: Source> Pass<'_, S> {
             fingerprint: 0,
             folds: Folds::new(self.options, self.at.before(LONGEST)),
             verified: self.at,
+            is_dirty: false,
             is_settled: false,
             last: None,
         };
+        let (events, at, is_history) = (&mut *self.events, self.at, self.is_history);
         let reading = self.source.read_range(collection, range, limit, |seen| {
             tally.add(seen.oddities);
             shard.count += 1;
             shard.fingerprint = shard.fingerprint.wrapping_add(seen.fingerprint);
-            shard.last = seen.position.or(shard.last);
+            shard.last = seen.identity.position().or(shard.last);
+            events.see(&seen, at, is_history);
             shard.folds.absorb(&seen.record);
         });
         reading.await?;

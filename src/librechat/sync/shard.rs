@@ -14,6 +14,8 @@ pub struct Shard {
     pub folds: Folds,
     /// When its documents were last known to be these.
     pub verified: Moment,
+    /// Whether it was said to have changed since.
+    pub is_dirty: bool,
     /// Whether it is part of the settled whole.
     pub is_settled: bool,
     /// The last document.
@@ -26,6 +28,11 @@ impl Shard {
         self.count == other.count && self.fingerprint == other.fingerprint
     }
 
+    /// Whether documents that are yet to come belong to it.
+    pub const fn is_open(&self) -> bool {
+        self.range.is_regular && self.range.until.is_none()
+    }
+
     /// Takes in the shard that follows.
     pub fn join(&mut self, next: &Self) {
         self.range.until = next.range.until;
@@ -33,6 +40,7 @@ impl Shard {
         self.fingerprint = self.fingerprint.wrapping_add(next.fingerprint);
         self.folds.merge(&next.folds);
         self.verified = self.verified.min(next.verified);
+        self.is_dirty |= next.is_dirty;
         self.last = next.last.or(self.last);
     }
 

@@ -11,6 +11,8 @@ use crate::librechat::sync::pass::Pass;
 
 /// Documents of a shard of the last hours, and of a collection that is read whole each time.
 pub const SMALL: u64 = 256;
+/// Keys that a refresh counts to find what is gone.
+const SEARCH: u64 = 200_000;
 /// How long documents are read again at each refresh: answers are finished, and rated, within hours.
 const RECENT: i64 = 120 * MINUTE;
 
@@ -18,8 +20,13 @@ const RECENT: i64 = 120 * MINUTE;
 pub struct Shards {
     pub collection: Collection,
     pub list: Vec<Shard>,
-    /// Whether all of the history was read.
+    /// Whether all of it was read.
     pub is_complete: bool,
+    /// Whether it was never complete: what is read then was there before the exporter.
+    is_history: bool,
+    /// While it is read for the first time: the shards before those of the list, which end here.
+    old: Vec<Shard>,
+    boundary: Option<Position>,
     /// By how much the server's own count is off: after a crash it may stay wrong.
     bias: i128,
     /// Where looking for what the count says goes on, from the newest to the oldest.
@@ -28,11 +35,30 @@ pub struct Shards {
 
 impl Shards {
     pub const fn new(collection: Collection) -> Self {
-        Self { collection, list: Vec::new(), is_complete: false, bias: 0, search: None }
+        Self {
+            collection,
+            list: Vec::new(),
+            is_complete: false,
+            is_history: true,
+            old: Vec::new(),
+            boundary: None,
+            bias: 0,
+            search: None,
+        }
+    }
+
+    /// Whether nothing of it is held.
+    pub const fn is_empty(&self) -> bool {
+        self.old.is_empty() && self.list.is_empty()
+    }
+
+    /// Lets go of everything that was read, to read it anew.
+    pub fn reset(&mut self) {
+        *self = Self { is_history: self.is_history, ..Self::new(self.collection) };
     }
 
     pub fn count(&self) -> u64 {
-        self.list.iter().map(|shard| shard.count).sum()
+        self.old.iter().chain(&self.list).map(|shard| shard.count).sum()
     }
 
     /// Documents of a settled shard. Transactions never change once written: they are verified by counting, which is
@@ -48,57 +74,120 @@ impl Shards {
         matches!(self.collection, Collection::Transactions)
     }
 
-    /// Reads on to the end, from where the last closed shard ends.
+    /// Reads everything, the last hours first: what is new from then on is an event, however long the rest takes.
     ///
     /// # Errors
     /// Those of the source; what was read until then is kept.
-    pub async fn read_on<S: Source>(&mut self, pass: &mut Pass<'_, S>) -> Result<(), SourceError> {
-        let recent = Position::at(pass.at.before(RECENT));
-        if self.list.is_empty() {
-            let shard = pass.read(self.collection, Range::IRREGULAR, u64::MAX, pass.first_or("tail")).await?;
-            self.list.push(shard);
+    pub async fn read_first<S: Source>(&mut self, pass: &mut Pass<'_, S>) -> Result<(), SourceError> {
+        pass.is_history = self.is_history;
+        let result = self.read_all(pass).await;
+        pass.is_history = false;
+        pass.has_changed = true;
+        result
+    }
+
+    async fn read_all<S: Source>(&mut self, pass: &mut Pass<'_, S>) -> Result<(), SourceError> {
+        let boundary = *self.boundary.get_or_insert(Position::at(pass.at.before(RECENT)));
+        if !self.list.last().is_some_and(Shard::is_open) {
+            let from = self.list.last().map_or(Some(boundary), |shard| shard.range.until);
+            extend(
+                &mut self.list,
+                Range { from, ..Range::ALL },
+                SMALL,
+                Reading { collection: self.collection, reason: "first", known: None },
+                pass,
+            )
+            .await?;
         }
-        let mut open = self.list.pop_if(|shard| shard.range.is_regular && shard.range.until.is_none());
-        loop {
-            let from = match &open {
-                Some(shard) => shard.range.from,
-                None => self.list.last().and_then(|shard| shard.range.until),
-            };
-            let is_old = from.is_none_or(|from| from < recent);
-            let (range, limit) = match is_old && !self.is_complete {
-                true => (Range { until: Some(recent), ..Range::from(from) }, self.large()),
-                false => (Range::from(from), SMALL),
-            };
-            let read = pass.read(self.collection, range, limit, pass.first_or("tail")).await;
-            let mut shard = match read {
-                Ok(shard) => shard,
-                Err(error) => {
-                    // The open shard as it was: the next refresh reads it again.
-                    self.list.extend(open);
-                    return Err(error);
-                }
-            };
-            open = None;
-            if shard.count < limit {
-                let is_open = shard.range.until.is_none();
-                self.list.push(shard);
-                if is_open {
-                    break;
-                }
-                continue;
-            }
-            match shard.last.and_then(Position::next) {
-                Some(next) => {
-                    shard.range.until = Some(next);
-                    self.list.push(shard);
-                }
-                None => {
-                    self.list.push(shard);
-                    break;
-                }
-            }
+        if self.old.is_empty() {
+            let shard = pass.read(self.collection, Range::IRREGULAR, u64::MAX, "first", None).await?;
+            self.old.push(shard);
         }
+        let from = self.old.last().and_then(|shard| shard.range.until);
+        if from != Some(boundary) {
+            let large = self.large();
+            let range = Range { from, until: Some(boundary), ..Range::ALL };
+            extend(
+                &mut self.old,
+                range,
+                large,
+                Reading { collection: self.collection, reason: "first", known: None },
+                pass,
+            )
+            .await?;
+        }
+        self.old.append(&mut self.list);
+        self.list = std::mem::take(&mut self.old);
         self.is_complete = true;
+        self.is_history = false;
+        Ok(())
+    }
+
+    /// Reads the open shard again, and what has come behind it.
+    ///
+    /// # Errors
+    /// Those of the source; what was read until then is kept.
+    async fn read_on<S: Source>(&mut self, pass: &mut Pass<'_, S>) -> Result<(), SourceError> {
+        let open = self.list.pop_if(|shard| shard.is_open());
+        let before = self.list.len();
+        let from = match &open {
+            Some(shard) => shard.range.from,
+            None => self.list.last().and_then(|shard| shard.range.until),
+        };
+        let reading = Reading { collection: self.collection, reason: "tail", known: open.as_ref() };
+        let result = extend(&mut self.list, Range { from, ..Range::ALL }, SMALL, reading, pass).await;
+        let read = self.list.len() - before;
+        match (open, self.list.last_mut()) {
+            // The next refresh reads it again.
+            (Some(open), _) if read == 0 => self.list.push(open),
+            (Some(open), Some(only)) if read == 1 && open.is_same(only) => {
+                *only = Shard { verified: only.verified, is_dirty: false, ..open };
+            }
+            _ => pass.has_changed = true,
+        }
+        result
+    }
+
+    /// Notes that a document changed.
+    pub fn mark(&mut self, position: Option<Position>) {
+        for list in [&mut self.old, &mut self.list] {
+            let index = match position {
+                None => 0,
+                Some(position) => list.partition_point(|shard| shard.is_before(position)),
+            };
+            if let Some(shard) = list.get_mut(index) {
+                shard.is_dirty |= shard.range.contains(position);
+            }
+        }
+    }
+
+    /// Reads again what is said to have changed.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub async fn read_dirty<S: Source>(&mut self, pass: &mut Pass<'_, S>) -> Result<(), SourceError> {
+        for index in 0..self.list.len() {
+            match self.list.get(index) {
+                Some(shard) if shard.is_dirty && shard.is_open() => self.read_on(pass).await?,
+                Some(shard) if shard.is_dirty => drop(self.read_again(index, "changed", pass).await?),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for what has changed: what is new, what is recent, and what the count says is gone.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub async fn poll<S: Source>(&mut self, pass: &mut Pass<'_, S>) -> Result<(), SourceError> {
+        let before = pass.source.count(self.collection).await?;
+        self.read_on(pass).await?;
+        self.read_recent(before.is_some(), pass).await?;
+        let after = pass.source.count(self.collection).await?;
+        if let (Some(before), Some(after)) = (before, after) {
+            self.search(before, after, SEARCH, pass).await?;
+        }
         Ok(())
     }
 
@@ -107,7 +196,7 @@ impl Shards {
     ///
     /// # Errors
     /// Those of the source.
-    pub async fn read_recent<S: Source>(
+    async fn read_recent<S: Source>(
         &mut self,
         is_counted: bool,
         pass: &mut Pass<'_, S>,
@@ -167,12 +256,14 @@ impl Shards {
         pass: &mut Pass<'_, S>,
     ) -> Result<bool, SourceError> {
         let Some(shard) = self.list.get_mut(index) else { return Ok(false) };
-        let mut read = pass.read_known(self.collection, shard, reason).await?;
+        let mut read = pass.read(self.collection, shard.range, u64::MAX, reason, Some(shard)).await?;
         if shard.is_same(&read) {
             shard.verified = pass.at;
+            shard.is_dirty = false;
             return Ok(false);
         }
         read.is_settled = shard.is_settled;
+        pass.has_changed = true;
         pass.has_settled_changed |= shard.is_settled;
         *shard = read;
         Ok(true)
@@ -184,7 +275,7 @@ impl Shards {
     ///
     /// # Errors
     /// Those of the source.
-    pub async fn search<S: Source>(
+    async fn search<S: Source>(
         &mut self,
         before: u64,
         after: u64,
@@ -223,5 +314,39 @@ impl Shards {
     fn explains(&self, before: u64, after: u64) -> bool {
         let held = i128::from(self.count()) + self.bias;
         (i128::from(before.min(after))..=i128::from(before.max(after))).contains(&held)
+    }
+}
+
+/// What is read, and why.
+struct Reading<'a> {
+    collection: Collection,
+    reason: &'static str,
+    /// What the first shard was before.
+    known: Option<&'a Shard>,
+}
+
+/// Reads a range in shards of so many documents and appends them.
+async fn extend<S: Source>(
+    list: &mut Vec<Shard>,
+    mut range: Range,
+    size: u64,
+    mut reading: Reading<'_>,
+    pass: &mut Pass<'_, S>,
+) -> Result<(), SourceError> {
+    loop {
+        let Reading { collection, reason, known } = &mut reading;
+        let mut shard = pass.read(*collection, range, size, reason, known.take()).await?;
+        let next = shard.last.filter(|_| shard.count >= size).and_then(Position::next);
+        match next.filter(|next| range.until.is_none_or(|until| *next < until)) {
+            Some(next) => {
+                shard.range.until = Some(next);
+                range.from = Some(next);
+                list.push(shard);
+            }
+            None => {
+                list.push(shard);
+                return Ok(());
+            }
+        }
     }
 }

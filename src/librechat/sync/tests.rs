@@ -28,8 +28,8 @@ fn lines(folds: &Folds, at: Moment) -> Vec<(String, f64)> {
 #[tokio::test(start_paused = true)]
 async fn what_is_kept_current_is_what_a_fresh_reading_comes_to() {
     let demo = Demo::new(3, now);
-    let status = Status::register(&mut Registry::default());
-    let mut sync = Sync::new(Options::default());
+    let status = Status::register(&mut Registry::default(), now);
+    let mut sync = Sync::new(Options::default(), Duration::from_secs(86_400));
     for minutes in [0, 1, 30] {
         NOW.fetch_add(minutes * 60, Ordering::Relaxed);
         let at = moment(now());
@@ -45,7 +45,7 @@ async fn what_is_kept_current_is_what_a_fresh_reading_comes_to() {
             assert!(close, "{series}: {kept}, not {fresh}, {minutes} minutes later");
         }
     }
-    assert!(sync.collections.iter().any(|shards| shards.list.iter().any(|shard| shard.is_settled)));
+    assert!(sync.holdings.collections.iter().any(|shards| shards.list.iter().any(|shard| shard.is_settled)));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
 
 use super::*;
+use crate::librechat::record::id::Id;
 use crate::librechat::record::{Answerer, Moment};
 
 fn raw(document: Document) -> RawDocumentBuf {
@@ -69,5 +70,47 @@ fn numbers_of_every_kind_count_unless_they_are_not_finite() {
         };
         assert_eq!(row.raw_amount, expected, "{value:?}");
         assert_eq!(oddities.fields().is_empty(), expected.is_some(), "{value:?}");
+    }
+}
+
+#[test]
+fn members_that_are_no_ids_cost_only_themselves() {
+    let document = raw(doc! {
+        "_id": ObjectId::from_bytes([7; 12]), "name": "", "memberIds": ["69629fc78b4c51a245000005", null, "entra-a", 5],
+    });
+    let (Record::Group(group), oddities) = record(Collection::Groups, &document) else { panic!() };
+    assert_eq!((group.id, group.name), (Some(Id::from([7; 12])), None));
+    assert_eq!(group.members, [Id::from("69629fc78b4c51a245000005"), Id::from("entra-a")]);
+    assert_eq!(oddities.fields(), ["memberIds"]);
+    let document = raw(doc! { "idOnTheSource": "" });
+    let (Record::User(user), _) = record(Collection::Users, &document) else { panic!() };
+    assert_eq!(user.source_id, None);
+}
+
+#[test]
+fn a_balance_without_credits_is_empty_and_an_odd_one_is_unknown() {
+    for (value, expected) in [
+        (None, Some(0.0)),
+        (Some(Bson::Null), Some(0.0)),
+        (Some("5".into()), None),
+        (Some(5.into()), Some(5.0)),
+    ] {
+        let mut document = doc! { "_id": ObjectId::from_bytes([7; 12]), "user": "u" };
+        document.extend(value.map(|value| ("tokenCredits".to_owned(), value)));
+        let document = raw(document);
+        let (Record::Balance(balance), _) = record(Collection::Balances, &document) else { panic!() };
+        assert_eq!((balance.user, balance.credits), (Some(Id::from("u")), expected));
+    }
+}
+
+#[test]
+fn a_queued_turn_without_a_date_is_as_old_as_its_id() {
+    let mut bytes = [0; 12];
+    bytes[3] = 9;
+    let id = ObjectId::from_bytes(bytes);
+    for (date, expected) in [(Bson::Null, 9_000), (DateTime::from_millis(5).into(), 5), ("x".into(), 9_000)] {
+        let document = raw(doc! { "_id": id, "createdAt": date, "status": "queued" });
+        let (Record::QueuedTurn(turn), _) = record(Collection::AgentQueuedTurns, &document) else { panic!() };
+        assert_eq!((turn.status.as_deref(), turn.created), (Some("queued"), Some(Moment(expected))));
     }
 }

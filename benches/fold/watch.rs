@@ -1,0 +1,219 @@
+//! Watches the exporter and its mongod: first fold, refreshes with and without something new, lag, memory.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use mongodb::Database;
+use procfs::process::Process;
+use tokio::time::sleep;
+
+use crate::exporter::Exporter;
+use crate::exposition::{Series, value};
+use crate::generate::Plan;
+use crate::{baseline, fill, http, machine, now};
+
+/// Rows of the table: what it is, and the figure.
+pub(crate) type Column = Vec<(&'static str, String)>;
+
+const INTERVAL: Duration = Duration::from_secs(5);
+/// Refreshes that are averaged over: a minute of them.
+const REFRESHES: f64 = 12.0;
+const BURSTS: usize = 3;
+const SINGLES: usize = 7;
+
+/// Both processes, and what the server costs when nobody asks it anything.
+struct Watched<'a> {
+    database: &'a Database,
+    exporter: Exporter,
+    exporter_process: Process,
+    mongod: Process,
+    /// Share of a core.
+    background: f64,
+}
+
+/// What was spent until some moment.
+struct Spent {
+    at: Instant,
+    exporter: Duration,
+    mongod: Duration,
+    objects: i64,
+    keys: i64,
+    samples: BTreeMap<Series, f64>,
+}
+
+pub(crate) async fn watch(database: &Database, uri: &str, plan: &Plan) -> Column {
+    let mongod = machine::child("mongod");
+    // The first one brings everything into the server's cache.
+    baseline::read(database).await;
+    let (documents, baseline) = baseline::read(database).await;
+    let background = background(&mongod).await;
+
+    let interval = INTERVAL.as_millis().to_string();
+    let settings = [
+        ("MONGO_URI", uri),
+        ("REFRESH_INTERVAL", &interval),
+        ("RATE_LIMIT_MAX", "0"),
+        ("HEALTH_RATE_LIMIT_MAX", "0"),
+    ];
+    let (start, cpu) = (Instant::now(), machine::cpu(&mongod));
+    let exporter = Exporter::serve(&settings).await;
+    let port = exporter.port;
+    while http::get(port, "/readyz", &[]).await.unwrap().status != 200 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let first = start.elapsed();
+    let exporter_process = machine::child("librechat-exporter");
+    let watched = Watched { database, exporter, exporter_process, mongod, background };
+    let mongod_cpu = machine::cpu(&watched.mongod) - cpu;
+    let exporter_cpu = machine::cpu(&watched.exporter_process);
+    let first_peak = machine::peak(&watched.exporter_process);
+    let (_, baseline_again) = baseline::read(database).await;
+    let baseline = baseline.min(baseline_again);
+
+    let mut column = vec![
+        ("documents read once", documents.to_string()),
+        ("the driver reads and drops them", format!("{:.1} s", baseline.as_secs_f64())),
+        ("first fold, from the start of the program to `/readyz`", format!("{:.1} s", first.as_secs_f64())),
+        ("documents a second", format!("{:.0}", documents as f64 / first.as_secs_f64())),
+        ("times the driver alone", format!("{:.2}", first.as_secs_f64() / baseline.as_secs_f64())),
+        (
+            "CPU of the exporter, of mongod",
+            format!("{:.1} s, {:.1} s", exporter_cpu.as_secs_f64(), mongod_cpu.as_secs_f64()),
+        ),
+        ("peak memory of the first fold", format!("{first_peak:.0} MiB")),
+    ];
+    watched.idle(&mut column).await;
+    watched.bursts(plan, &mut column).await;
+    watched.lag(plan, &mut column).await;
+    column.push(("peak memory", format!("{:.0} MiB", machine::peak(&watched.exporter_process))));
+    drop(watched);
+    column.push(once(uri, baseline).await);
+    column
+}
+
+/// What a mongod does with nobody there.
+async fn background(mongod: &Process) -> f64 {
+    const TIME: Duration = Duration::from_secs(20);
+    let before = machine::cpu(mongod);
+    sleep(TIME).await;
+    (machine::cpu(mongod) - before).as_secs_f64() / TIME.as_secs_f64()
+}
+
+/// The same fold without pauses.
+async fn once(uri: &str, baseline: Duration) -> (&'static str, String) {
+    let start = Instant::now();
+    let outcome = Exporter::run(&["once"], &[("MONGO_URI", uri)]).await;
+    assert!(outcome.status.success(), "{}", outcome.stderr);
+    let took = start.elapsed().as_secs_f64();
+    (
+        "`once`, which is not paced",
+        format!("{took:.1} s, {:.2} times the driver alone", took / baseline.as_secs_f64()),
+    )
+}
+
+impl Watched<'_> {
+    async fn spent(&self) -> Spent {
+        let samples = self.exporter.scrape().await;
+        let (objects, keys) = machine::examined(self.database.client()).await;
+        Spent {
+            at: Instant::now(),
+            exporter: machine::cpu(&self.exporter_process),
+            mongod: machine::cpu(&self.mongod),
+            objects,
+            keys,
+            samples,
+        }
+    }
+
+    fn refreshes(samples: &BTreeMap<Series, f64>) -> f64 {
+        let ok = |series: &Series| {
+            series.name == "librechat_exporter_refreshes_total" && series.labels["result"] == "ok"
+        };
+        samples.iter().filter(|(series, _)| ok(series)).map(|(_, value)| value).sum()
+    }
+
+    /// Waits for so many more refreshes.
+    async fn refreshed(&self, more: f64) {
+        let wanted = Self::refreshes(&self.exporter.scrape().await) + more;
+        while Self::refreshes(&self.exporter.scrape().await) < wanted {
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// What a refresh costs, the server's own background taken off.
+    fn cost(&self, before: &Spent, after: &Spent, rows: [&'static str; 3], column: &mut Column) {
+        let refreshes = Self::refreshes(&after.samples) - Self::refreshes(&before.samples);
+        let each = |difference: f64| difference / refreshes;
+        let read = |spent: &Spent| -> f64 {
+            let is_read = |series: &Series| series.name == "librechat_exporter_documents_read_total";
+            spent.samples.iter().filter(|(series, _)| is_read(series)).map(|(_, value)| value).sum()
+        };
+        let background = self.background * (after.at - before.at).as_secs_f64();
+        let mongod = (after.mongod - before.mongod).as_secs_f64() - background;
+        let exporter = (after.exporter - before.exporter).as_secs_f64();
+        let objects = (after.objects - before.objects) as f64;
+        let keys = (after.keys - before.keys) as f64;
+        let [examined, fetched, cpu] = rows;
+        column.push((examined, format!("{:.0}, {:.0}", each(objects), each(keys))));
+        column.push((fetched, format!("{:.0}", each(read(after) - read(before)))));
+        let (mongod, exporter) = (each(mongod) * 1e3, each(exporter) * 1e3);
+        column.push((cpu, format!("{exporter:.0} ms + {mongod:.0} ms = {:.0} ms", exporter + mongod)));
+    }
+
+    async fn idle(&self, column: &mut Column) {
+        self.refreshed(2.0).await;
+        let before = self.spent().await;
+        sleep(INTERVAL.mul_f64(REFRESHES)).await;
+        let after = self.spent().await;
+        let rows = [
+            "idle refresh: documents, keys examined",
+            "idle refresh: documents read",
+            "idle refresh: CPU of the exporter + mongod",
+        ];
+        self.cost(&before, &after, rows, column);
+    }
+
+    /// A thousand messages and their transactions between two refreshes. Writing them is not counted.
+    async fn bursts(&self, plan: &Plan, column: &mut Column) {
+        let (mut first, mut last) = (None, None);
+        let mut writing = Duration::ZERO;
+        for burst in 0..BURSTS {
+            self.refreshed(1.0).await;
+            let before = self.spent().await;
+            fill::insert(self.database, plan.fresh(burst, 1_000, now())).await;
+            writing += machine::cpu(&self.mongod) - before.mongod;
+            first.get_or_insert(before);
+            self.refreshed(1.0).await;
+            last = Some(self.spent().await);
+        }
+        if let (Some(first), Some(mut last)) = (first, last) {
+            last.mongod -= writing;
+            let rows = [
+                "refreshes around 1,000 new messages: documents, keys examined",
+                "refreshes around 1,000 new messages: documents read",
+                "refreshes around 1,000 new messages: CPU of the exporter + mongod",
+            ];
+            self.cost(&first, &last, rows, column);
+        }
+    }
+
+    /// From the end of a write to the answer of `/metrics` that has it.
+    async fn lag(&self, plan: &Plan, column: &mut Column) {
+        let count = async || value(&self.exporter.scrape().await, "librechat_message_count").unwrap();
+        let mut lags = Vec::new();
+        for single in 0..SINGLES {
+            let before = count().await;
+            fill::insert(self.database, plan.fresh(BURSTS + single, 1, now())).await;
+            let start = Instant::now();
+            while count().await <= before {
+                sleep(Duration::from_millis(10)).await;
+            }
+            lags.push(start.elapsed().as_secs_f64());
+            // Not always at the same moment of the interval.
+            sleep(Duration::from_millis(700)).await;
+        }
+        lags.sort_by(f64::total_cmp);
+        let (middle, most) = (lags[SINGLES / 2], lags[SINGLES - 1]);
+        column.push(("lag of a new message: median, longest", format!("{middle:.2} s, {most:.2} s")));
+    }
+}

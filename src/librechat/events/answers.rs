@@ -1,0 +1,127 @@
+//! How long answers take, and how long they are.
+//!
+//! The time of an answer is from its question to when it is saved, which is when it is complete. It is taken of the
+//! first answer to a question only, since another one may be asked for hours later; of one that was saved complete, since
+//! else its date is that of its first part; and not of imported ones, whose dates are old.
+
+use std::collections::HashMap;
+
+use super::labelled::Observations;
+use super::messages::News;
+use super::{Sight, UNKNOWN};
+use crate::exposition::family::{Description, Family};
+use crate::exposition::samples::Samples;
+use crate::librechat::recent::MINUTE;
+use crate::librechat::record::id::Key;
+use crate::librechat::record::{Message, Moment};
+
+static SECONDS: Family<2> = Family::histogram(
+    "librechat_answer_seconds",
+    ["endpoint", "model"],
+    "Time from a question to its first answer since the exporter started, tools included; up to an hour",
+);
+static TOKENS: Family<1> = Family::histogram(
+    "librechat_answer_tokens",
+    ["model"],
+    "Tokens of an answer, of those finished since the exporter started",
+);
+
+pub const FAMILIES: &[Description] = &[SECONDS.describe(), TOKENS.describe()];
+
+const SECONDS_BOUNDS: &[f64] =
+    &[0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0];
+const TOKENS_BOUNDS: &[f64] =
+    &[10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 25_000.0, 50_000.0];
+
+/// The longest time that is taken for an answer's.
+const LONGEST_ANSWER: i64 = 60 * MINUTE;
+/// A message whose date is this much older than when it is first read was imported, or copied from another chat.
+const IMPORTED: i64 = 10 * MINUTE;
+
+#[derive(Debug)]
+pub struct Answers {
+    questions: HashMap<Key, Question>,
+    /// New answers whose questions are looked up when the refresh is done: they may be read after them.
+    waiting: Vec<Answer>,
+    seconds: Observations<2>,
+    tokens: Observations<1>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Question {
+    asked: Moment,
+    is_answered: bool,
+}
+
+#[derive(Debug)]
+struct Answer {
+    question: Key,
+    given: Moment,
+    /// Endpoint and model, when it may be timed.
+    timed: Option<[Box<str>; 2]>,
+    is_history: bool,
+}
+
+impl Answers {
+    pub fn new(max: usize) -> Self {
+        Self {
+            questions: HashMap::new(),
+            waiting: Vec::new(),
+            seconds: Observations::new(&SECONDS, SECONDS_BOUNDS, max),
+            tokens: Observations::new(&TOKENS, TOKENS_BOUNDS, max),
+        }
+    }
+
+    pub fn see(&mut self, message: &Message<'_>, news: News, sight: Sight) {
+        let model = message.model.as_deref().unwrap_or(UNKNOWN);
+        let is_answer = message.is_from_user != Some(true);
+        if let Some(tokens) = message.token_count.filter(|_| is_answer && news.is_finished) {
+            self.tokens.observe([model], tokens, sight.is_history);
+        }
+        let Some(created) = message.created.filter(|_| news.is_new) else { return };
+        if !is_answer {
+            if let Some(id) = message.id.filter(|_| created >= horizon(sight.since)) {
+                self.questions.insert(id, Question { asked: created, is_answered: false });
+            }
+            return;
+        }
+        if let Some(question) = message.parent.filter(|_| created >= sight.since.before(IMPORTED)) {
+            let endpoint = message.endpoint.as_deref().unwrap_or(UNKNOWN);
+            let timed = (!message.unfinished).then(|| [endpoint.into(), model.into()]);
+            self.waiting.push(Answer { question, given: created, timed, is_history: sight.is_history });
+        }
+    }
+
+    /// Times the answers that came with the refresh that began `at`.
+    pub fn finish(&mut self, at: Moment) {
+        // Of two answers to one question, the first in time is the first.
+        self.waiting.sort_by_key(|answer| answer.given);
+        for answer in std::mem::take(&mut self.waiting) {
+            let Some(question) = self.questions.get_mut(&answer.question) else {
+                if answer.given >= at.before(IMPORTED) {
+                    self.waiting.push(answer);
+                }
+                continue;
+            };
+            let is_first = !std::mem::replace(&mut question.is_answered, true);
+            let took = answer.given.0.saturating_sub(question.asked.0);
+            if let Some([endpoint, model]) =
+                answer.timed.filter(|_| is_first && (0..=LONGEST_ANSWER).contains(&took))
+            {
+                let seconds = answer.given.seconds_since(question.asked);
+                self.seconds.observe([&endpoint, &model], seconds, answer.is_history);
+            }
+        }
+        self.questions.retain(|_, question| question.asked >= horizon(at));
+    }
+
+    pub fn export(&self, samples: &mut Samples) {
+        self.seconds.export(samples);
+        self.tokens.export(samples);
+    }
+}
+
+/// Questions from before this can have no answer any more whose time is taken.
+fn horizon(at: Moment) -> Moment {
+    at.before(LONGEST_ANSWER + IMPORTED)
+}

@@ -1,0 +1,93 @@
+//! One connection string's connection: the driver's client, and the session in which everything is read.
+
+use std::sync::{Mutex, PoisonError};
+
+use mongodb::bson::{Document, Timestamp, doc};
+use mongodb::change_stream::event::ResumeToken;
+use mongodb::options::{ClientOptions, DatabaseOptions, ReadConcern, ReadPreference, SelectionCriteria};
+use mongodb::{Client, ClientSession, Database};
+use tokio::sync::MutexGuard;
+
+use super::{CONNECT, Settings};
+use crate::librechat::mongo::uri::Uri;
+
+/// A database that answers, or did when it was first asked.
+#[derive(Debug)]
+pub struct Connection {
+    pub database: Database,
+    session: tokio::sync::Mutex<ClientSession>,
+    told: Mutex<Told>,
+}
+
+/// How far the change stream has come.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// What it can be taken up again with.
+    pub resume: Option<ResumeToken>,
+    /// When the last change was made that it told of, on the servers' clock.
+    pub until: Option<Timestamp>,
+}
+
+impl Connection {
+    /// # Errors
+    /// The driver's: the look-up of a `mongodb+srv` name, or no server that answers.
+    pub async fn open(uri: &Uri, settings: &Settings) -> mongodb::error::Result<Self> {
+        let mut options = ClientOptions::parse(uri.expose()).await?;
+        options.app_name.get_or_insert_with(|| "librechat-exporter".into());
+        options.max_pool_size = Some(settings.pool_size);
+        options.server_selection_timeout.get_or_insert(CONNECT);
+        options.connect_timeout.get_or_insert(CONNECT);
+        options.selection_criteria.get_or_insert(anyone());
+        let has_concern = options.read_concern.is_some();
+        let client = Client::with_options(options)?;
+        let name = settings.database_name();
+        let database = if !has_concern && is_replicated(&client.database(name)).await? {
+            let majority = DatabaseOptions::builder().read_concern(ReadConcern::majority()).build();
+            client.database_with_options(name, majority)
+        } else {
+            client.database(name)
+        };
+        let session = client.start_session().await?;
+        Ok(Self { database, session: session.into(), told: Mutex::default() })
+    }
+
+    /// The session, which has seen all that the change stream told of. One reading at a time.
+    pub async fn session(&self) -> MutexGuard<'_, ClientSession> {
+        let mut session = self.session.lock().await;
+        if let Some(until) = self.told().until {
+            session.advance_operation_time(until);
+        }
+        session
+    }
+
+    pub fn told(&self) -> Told {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes how far the change stream has come.
+    pub fn tell(&self, resume: Option<ResumeToken>, until: Option<Timestamp>) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.resume = resume;
+        told.until = told.until.max(until);
+    }
+}
+
+/// Any member of a replica set, the primary only when there is no other.
+pub fn anyone() -> SelectionCriteria {
+    SelectionCriteria::ReadPreference(ReadPreference::SecondaryPreferred { options: None })
+}
+
+/// Whether it is a replica set or a cluster of them: only there the concern `majority` means something, and is known.
+async fn is_replicated(database: &Database) -> mongodb::error::Result<bool> {
+    let hello = database.run_command(doc! { "hello": 1 }).selection_criteria(anyone()).await;
+    match hello {
+        Ok(hello) => Ok(tells_of_replication(&hello)),
+        // An old server without this command: none of the newer ones that we tell apart.
+        Err(error) if matches!(*error.kind, mongodb::error::ErrorKind::Command(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn tells_of_replication(hello: &Document) -> bool {
+    hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid")
+}
