@@ -225,8 +225,15 @@ class ChartTest(unittest.TestCase):
 
     def test_the_service_monitor_scrapes_the_metrics_port_with_the_token(self):
         (endpoint,) = rendered(FULL, "chat")["ServiceMonitor"]["spec"]["endpoints"]
+        # The one by hand is checked by tests/real/operator.rs.
+        (by_hand,) = documents(ROOT / "prometheus/operator/servicemonitor.yml")
+        (expected,) = by_hand["spec"]["endpoints"]
         token = {"name": "secrets-of-the-exporter", "key": "token"}
-        self.assertEqual(endpoint, {"port": "metrics", "interval": "1m", "authorization": {"credentials": token}})
+        self.assertEqual(endpoint, {**expected, "interval": "1m", "authorization": {"credentials": token}})
+        default = rendered({"serviceMonitor": {"enabled": True}})["ServiceMonitor"]["spec"]
+        self.assertEqual(default["endpoints"], [expected])
+        labels = plain()["Service"]["metadata"]["labels"].items()
+        self.assertLessEqual(by_hand["spec"]["selector"]["matchLabels"].items(), labels)
         self.assertNotIn("ServiceMonitor", rendered())
 
     def test_what_is_turned_off_is_not_made(self):
