@@ -27,11 +27,16 @@ pub const PREFIX: &str = "LIBRECHAT_EXPORTER_";
 pub struct Variable {
     /// The name in lower case, which is also the name of its field.
     pub field: &'static str,
+    /// What its area is about, as the documentation of the area's struct says it.
+    pub area: &'static str,
+    /// The type of its values, as the table has it.
+    pub kind: &'static str,
     /// Its values are never shown.
     pub secret: bool,
     /// What holds when it is absent, if anything does.
     pub default: Option<&'static str>,
-    /// What it means, as its field's documentation says it.
+    /// What it means, as its field's documentation says it. Without a default a sentence that begins with `Absent:` says
+    /// what holds then.
     pub doc: &'static str,
 }
 
@@ -236,8 +241,12 @@ macro_rules! settings {
         pub struct $area { $( $(#[doc = $doc])+ pub $field: $crate::vars::settings!(@type $kind $(, $default)?), )+ }
 
         impl $area {
+            const AREA: &'static str = concat!($($about),*);
+
             pub const VARIABLES: &'static [$crate::vars::Variable] = &[ $( $crate::vars::Variable {
                 field: stringify!($field),
+                area: Self::AREA,
+                kind: stringify!($kind),
                 secret: <$kind as $crate::vars::Value>::SECRET,
                 default: $crate::vars::settings!(@default $($default)?),
                 doc: concat!($($doc, "\n"),+),

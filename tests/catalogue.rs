@@ -196,6 +196,7 @@ fn unit(name: &str) -> &'static str {
         ("_bytes", "bytes"),
         ("_fds", "1"),
         ("percent", "percent"),
+        ("rate_limited", "1"),
         ("_rate_", "percent"),
         ("net_satisfaction", "percent"),
         ("periodicity", "percent"),

@@ -1,4 +1,5 @@
-//! Every variable there is, by area. The documentation of a field is the documentation of its variable.
+//! Every variable there is, by area. The documentation of a field is the documentation of its variable: `docs/configuration.md`
+//! is made of it.
 
 use std::path::PathBuf;
 
@@ -17,15 +18,16 @@ use crate::vars::values::{Flag, Port, Span, Whole};
 settings! {
     /// The database that is read.
     pub struct Database {
-        /// LibreChat's connection string; the database is the one of its path, else `LibreChat`.
+        /// LibreChat's connection string; the database is the one of its path, else `LibreChat`. Absent: an error that names
+        /// `demo`, which needs none.
         mongo_uri: Secret;
-        /// A file that holds `MONGO_URI`.
+        /// A file that holds `MONGO_URI`. Absent: the variable itself counts.
         mongo_uri_file: PathBuf;
-        /// Overrides the database that the connection string names.
+        /// Overrides the database that the connection string names. Absent: that one.
         mongo_database: String;
         /// The largest number of connections to MongoDB.
         mongo_pool_size: Whole<1, 100> = "4";
-        /// Only documents of this tenant count, everywhere.
+        /// Only documents of this tenant count, everywhere. Absent: all do.
         tenant_id: String;
     }
 }
@@ -35,9 +37,9 @@ settings! {
     pub struct Collection {
         /// How often what changed is folded in.
         refresh_interval: Span = "30000";
-        /// Accepted and no longer needed: there is one tier.
+        /// A name of the Node exporter, accepted and no longer needed: there is one tier. Absent: nothing changes.
         advanced_refresh_interval: Span;
-        /// Accepted and no longer needed: there is one tier.
+        /// A name of the Node exporter, accepted and no longer needed: there is one tier. Absent: nothing changes.
         cardinality_refresh_interval: Span;
         /// Whether the per-user families are there.
         emit_per_user_metrics: Flag = "false";
@@ -60,9 +62,9 @@ settings! {
         host: Host = "0.0.0.0";
         /// The port of everything, or of all but `/metrics` when `METRICS_PORT` is set.
         port: Port = "9087";
-        /// The address to bind for `METRICS_PORT`; `HOST` when it is absent.
+        /// The address to bind for `METRICS_PORT`. Absent: that of `HOST`.
         metrics_host: Host;
-        /// `/metrics` and the landing page only here; on `PORT` it is then a plain 404.
+        /// `/metrics` and the landing page only here; on `PORT` it is then a plain 404. Absent: everything is on `PORT`.
         metrics_port: Port;
         /// Which proxies may say where a request comes from: `false`, `true` (one), a number of hops, or a list of
         /// networks, addresses and the names `loopback`, `linklocal`, `uniquelocal`.
@@ -75,17 +77,18 @@ settings! {
 settings! {
     /// Who is let in.
     pub struct Guard {
-        /// A static token.
+        /// A static token. Absent: tokens of this kind are no way in.
         metrics_bearer_token: Secret;
-        /// A file of static tokens, one a line, all valid.
+        /// A file of static tokens, one a line, all valid. Absent: the variable itself counts.
         metrics_bearer_token_file: PathBuf;
-        /// The user of Basic authentication.
+        /// The user of Basic authentication; needs the password. Absent: Basic is no way in.
         metrics_basic_auth_user: String;
-        /// Its password, or a bcrypt or argon2id hash of it.
+        /// Its password, or a bcrypt or argon2id hash of it; needs the user. Absent: Basic is no way in.
         metrics_basic_auth_password: Secret;
-        /// A file that holds the password or its hash.
+        /// A file that holds the password or its hash. Absent: the variable itself counts.
         metrics_basic_auth_password_file: PathBuf;
-        /// Networks and addresses that may ask at all, in addition to whichever method authorizes.
+        /// Networks and addresses that may ask at all, in addition to whichever method authorizes; separated by commas. Blank
+        /// is an error. Absent: every address may ask.
         metrics_allowed_ips: AllowList;
         /// Whether to refuse to start with `/metrics` open.
         metrics_auth_required: Flag = "false";
@@ -99,27 +102,32 @@ settings! {
 settings! {
     /// Access tokens of an OpenID provider as a way in.
     pub struct OAuth2 {
-        /// The issuer, exactly as its tokens name it; its keys are found by discovery.
+        /// The issuer, exactly as its tokens name it; its keys are found by discovery. Absent: any issuer that signs with the
+        /// keys of `METRICS_OAUTH2_JWKS_URI`; without that too, access tokens are no way in.
         metrics_oauth2_issuer: Issuer;
-        /// Keys straight from here; with the issuer set too, discovery is skipped and `iss` is still checked.
+        /// Keys straight from here; with the issuer set too, discovery is skipped and `iss` is still checked. Absent: keys are
+        /// found by discovery.
         metrics_oauth2_jwks_uri: Endpoint;
-        /// Whom tokens must be for: names separated by commas, of which one must match. Required with any other of these.
+        /// Whom tokens must be for: names separated by commas, of which one must match. Absent: an error as soon as another of
+        /// these is set.
         metrics_oauth2_audience: Audiences;
-        /// Scopes that a token must have, all of them, separated by spaces.
+        /// Scopes that a token must have, all of them, separated by spaces. Absent: none.
         metrics_oauth2_required_scopes: Scopes;
-        /// Asymmetric algorithms that are accepted; `RS256,ES256` when it is absent.
+        /// Asymmetric algorithms that are accepted, separated by commas. Absent: `RS256,ES256`.
         metrics_oauth2_algorithms: Algorithms;
-        /// More authorities for a provider with a private certificate, PEM.
+        /// More authorities for a provider with a private certificate, PEM; read at the start only. Absent: the public ones
+        /// alone.
         metrics_oauth2_ca_file: PathBuf;
-        /// How far the clocks may differ: at most 300s, 30s when it is absent.
+        /// How far the clocks may differ, at most `300s`. Absent: `30s`.
         metrics_oauth2_leeway: Span;
-        /// How old a token may be, and for how long it may be issued; no limit when it is absent.
+        /// How old a token may be, and for how long it may be issued. Absent: no limit.
         metrics_oauth2_max_token_age: Span;
-        /// Claims that scopes are read from besides `scope` and `scp`, by name or path (`realm_access.roles`).
+        /// Claims that scopes are read from besides `scope` and `scp`, by name or path (`realm_access.roles`). Absent: those two
+        /// alone.
         metrics_oauth2_scope_claims: ScopeClaims;
-        /// How long known keys go on while the provider cannot be reached; 1h when it is absent.
+        /// How long known keys go on while the provider cannot be reached. Absent: `1h`.
         metrics_oauth2_jwks_max_stale: Span;
-        /// Whether the provider may be asked over plain http elsewhere than on this machine; `false` when it is absent.
+        /// Whether the provider may be asked over plain http elsewhere than on this machine. Absent: `false`.
         metrics_oauth2_allow_insecure: Flag;
     }
 }
@@ -127,19 +135,19 @@ settings! {
 settings! {
     /// LibreChat's own login as a way in.
     pub struct Session {
-        /// LibreChat's `JWT_REFRESH_SECRET`: turns the authorizer on.
+        /// LibreChat's `JWT_REFRESH_SECRET`: turns the authorizer on. Absent: `JWT_REFRESH_SECRET` counts.
         metrics_session_secret: Secret;
-        /// A file that holds it.
+        /// A file that holds `METRICS_SESSION_SECRET`. Absent: the variable itself counts.
         metrics_session_secret_file: PathBuf;
-        /// LibreChat's own name for it, used when `METRICS_SESSION_SECRET` is absent.
+        /// LibreChat's own name for it, used without `METRICS_SESSION_SECRET`. Absent: LibreChat's login is no way in.
         jwt_refresh_secret: Secret;
-        /// A file that holds it.
+        /// A file that holds `JWT_REFRESH_SECRET`. Absent: the variable itself counts.
         jwt_refresh_secret_file: PathBuf;
         /// The cookie that LibreChat keeps the login in.
         metrics_session_cookie: String = "refreshToken";
         /// The roles that may look, separated by commas.
         metrics_session_roles: String = "ADMIN";
-        /// Where a browser without a login is sent.
+        /// Where a browser without a login is sent. Absent: it gets the 401.
         metrics_session_login_url: String;
     }
 }
@@ -165,11 +173,12 @@ settings! {
 settings! {
     /// TLS.
     pub struct Tls {
-        /// The certificate chain, PEM.
+        /// The certificate chain, PEM; needs the key. Absent: plain HTTP.
         tls_cert_file: PathBuf;
-        /// Its private key, PEM.
+        /// Its private key, PEM; needs the chain. Absent: plain HTTP.
         tls_key_file: PathBuf;
-        /// Authorities of clients, PEM: clients without a certificate of theirs are refused.
+        /// Authorities of clients, PEM: clients without a certificate of theirs are refused. Absent: no client is asked for
+        /// one.
         tls_client_ca_file: PathBuf;
         /// Whether `PORT` speaks TLS too when `METRICS_PORT` is another port.
         tls_health: Flag = "true";
@@ -181,7 +190,7 @@ settings! {
     pub struct Log {
         /// `error`, `warn`, `info`, `debug` or `trace`.
         log_level: LogLevel = "info";
-        /// `text` or `json`; text on a terminal, else JSON, when it is absent.
+        /// `text` or `json`. Absent: text on a terminal, else JSON.
         log_format: LogFormat;
     }
 }

@@ -3,7 +3,7 @@
 use super::PREFIX;
 
 /// Variables of LibreChat (its `.env` is often shared) and of common libraries that begin or look like ours.
-const FOREIGN: &[&str] = &[
+pub const FOREIGN: &[&str] = &[
     "METRICS_SECRET",
     "MONGO_MAX_POOL_SIZE",
     "MONGO_MIN_POOL_SIZE",

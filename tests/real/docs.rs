@@ -2,43 +2,42 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 
 use librechat_exporter::auth::reason::Reason;
 use librechat_exporter::config::VARIABLES;
+use librechat_exporter::vars::names::FOREIGN;
 use tempfile::TempDir;
 
 use crate::certificates::Authority;
-use crate::prometheus::promtool;
+use crate::commands::{Session, is_of_commands, way};
+use crate::exporter::Exporter;
+use crate::exposition::parse_file;
+use crate::markdown::{Page, pages, root};
+use crate::mongod::{Mongod, golden};
+use crate::prometheus::{Jobs, promtool};
+use crate::servers::{fetched, free_port};
 
 /// Where the files of a scraper lie in the documentation.
 const SCRAPER_FILES: &str = "/etc/prometheus/";
 
-/// The pages whose snippets are checked.
-fn pages() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let pages = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    pages.chain([root.join("README.md")]).collect()
-}
+/// Names in the pages that look like ours and are others'.
+const OTHERS: &[&str] = &[
+    // The example of a mistake.
+    "METRICS_BEARER_TOKN",
+    // Beginnings of names.
+    "METRICS_",
+    "RATE_LIMIT_",
+    "TLS_",
+    "METRICS_OAUTH2_",
+    // Of the Python exporter.
+    "METRICS_CACHE_TTL",
+    "METRICS_CACHE_ENABLED",
+];
 
 fn page(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)).unwrap()
-}
-
-/// The fenced blocks of one language.
-fn blocks(page: &str, language: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut lines = page.lines();
-    while let Some(line) = lines.next() {
-        if let Some(fence) = line.strip_prefix("```") {
-            let block: Vec<_> = lines.by_ref().take_while(|line| !line.starts_with("```")).collect();
-            if fence == language {
-                found.push(block.join("\n") + "\n");
-            }
-        }
-    }
-    found
+    Page::read(&format!("docs/{name}")).text
 }
 
 /// Has promtool check a configuration whose files are all there; `Err` is what promtool says.
@@ -63,10 +62,10 @@ fn check(configuration: &str) -> Result<(), String> {
 #[test]
 fn promtool_accepts_every_scrape_configuration_of_the_documentation() {
     let mut checked = 0;
-    for path in pages() {
-        let text = fs::read_to_string(&path).unwrap();
-        for block in blocks(&text, "yaml").iter().filter(|block| block.contains("scrape_configs:")) {
-            check(block).unwrap_or_else(|said| panic!("{}: {said}\n{block}", path.display()));
+    for page in pages() {
+        let blocks = page.blocks().into_iter().filter(|block| block.language == "yaml");
+        for block in blocks.map(|block| block.text).filter(|text| text.contains("scrape_configs:")) {
+            check(&block).unwrap_or_else(|said| panic!("{}: {said}\n{block}", page.path.display()));
             checked += 1;
         }
     }
@@ -107,13 +106,11 @@ fn the_documentation_names_only_variables_that_exist() {
         VARIABLES.iter().copied().flatten().map(|variable| variable.field.to_uppercase()).collect();
     let prefixes = ["METRICS_", "TLS_", "RATE_LIMIT_", "HEALTH_RATE_LIMIT_", "TRUST_PROXY", "JWT_"];
     let mut named = 0;
-    for path in pages() {
-        let text = fs::read_to_string(&path).unwrap();
-        let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+    for page in pages() {
+        let words = page.text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
         for word in words.filter(|word| prefixes.iter().any(|prefix| word.starts_with(prefix))) {
-            // The example of a mistake.
-            let exists = known.contains(word) || word == "METRICS_BEARER_TOKN";
-            assert!(exists, "{}: {word}", path.display());
+            let exists = known.contains(word) || OTHERS.contains(&word) || FOREIGN.contains(&word);
+            assert!(exists, "{}: {word}", page.path.display());
             named += 1;
         }
     }
@@ -121,23 +118,19 @@ fn the_documentation_names_only_variables_that_exist() {
 }
 
 #[test]
-fn the_documentation_links_to_files_and_tests_that_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let text = page("authentication.md");
-    for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-        let path = target.split('#').next().unwrap();
-        assert!(target.starts_with("http") || root.join("docs").join(path).exists(), "{target}");
-    }
-    let sources = fs::read_dir(root.join("tests/real")).unwrap().map(|entry| entry.unwrap().path());
+fn the_threat_model_names_tests_that_exist() {
+    let text = page("security.md");
+    let sources = fs::read_dir(root().join("tests/real")).unwrap().map(|entry| entry.unwrap().path());
     let sources: String = sources.map(|path| fs::read_to_string(path).unwrap()).collect();
-    let model = text.split("## Threat model").nth(1).unwrap();
+    let model = text.split("## Attacks").nth(1).unwrap().split("\n## ").next().unwrap();
     let shown = model.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
     let mut named = 0;
-    for name in
-        shown.filter_map(|row| row.rsplit(" | ").next()).flat_map(|cell| cell.split('`').skip(1).step_by(2))
+    for name in shown
+        .filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next())
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
     {
         let exists = if name.contains('/') {
-            root.join(name).exists()
+            root().join(name).exists()
         } else {
             sources.contains(&format!("fn {name}()"))
         };
@@ -145,4 +138,74 @@ fn the_documentation_links_to_files_and_tests_that_exist() {
         named += 1;
     }
     assert!(named >= 13, "{named}");
+}
+
+#[tokio::test]
+async fn every_command_that_needs_a_server_runs() {
+    let mongod = Mongod::start().await;
+    mongod.load("seed1").await;
+    let mut run = 0;
+    for page in pages() {
+        let blocks = page.blocks();
+        let ways =
+            blocks.iter().filter(|block| is_of_commands(block)).filter_map(|block| way(block).unwrap());
+        if ways.into_iter().any(|way| way.mongodb || way.prometheus) {
+            let address = format!("mongodb://127.0.0.1:{}", mongod.port());
+            let mut session = Session::new([(); 3].map(|()| free_port())).with_mongodb(&address);
+            for program in ["prometheus", "promtool"] {
+                session.link(program, &fetched(&format!("bin/{program}")));
+            }
+            run += session.run(&page, |_| true);
+        }
+    }
+    assert!(run >= 15, "only {run} blocks were run");
+}
+
+/// Serves a text to whoever asks, as long as the tests run; gives the port.
+fn serve(text: String) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\n\
+                 Connection: close\r\n\r\n",
+                text.len()
+            );
+            // Who closes early has asked for nothing more.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(text.as_bytes()));
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn the_queries_for_families_of_the_python_exporter_parse_and_give_the_same_where_they_say_so() {
+    let mongod = Mongod::start().await;
+    mongod.load("seed1").await;
+    let now = fs::read_to_string(golden("seed1/now.txt")).unwrap();
+    let once = Exporter::run(&["once", "--at", now.trim()], &[("MONGO_URI", &mongod.uri())]).await;
+    assert!(once.status.success(), "{}", once.stderr);
+    let prometheus = Jobs::new().add("golden", serve(once.stdout), "").start().await;
+    prometheus.until("librechat_up", 1.0).await;
+    let theirs = parse_file(&golden("seed1.python-exporter.prom.gz"));
+    let text = page("migrating-from-python-exporter.md");
+    let table = text.split("## Families side by side").nth(1).unwrap();
+    let (mut parsed, mut same) = (0, 0);
+    for row in table.lines().filter(|line| line.starts_with("| `librechat_")) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let [_, name, query, says, _] = cells[..] else { panic!("{row}") };
+        let value = prometheus.query(&format!("sum({})", query.trim_matches('`'))).await;
+        parsed += 1;
+        if says.starts_with("the same") {
+            let wanted = theirs.iter().filter(|(series, _)| series.name == name.trim_matches('`'));
+            let wanted: f64 = wanted.map(|(_, value)| value).sum();
+            let value = value.unwrap_or_else(|| panic!("nothing for {query}"));
+            assert!((value - wanted).abs() <= 1e-9 * wanted.abs(), "{name} {wanted}, {query} {value}");
+            same += 1;
+        }
+    }
+    assert!(parsed >= 47 && same >= 15, "{parsed} queries, {same} the same");
 }

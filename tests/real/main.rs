@@ -14,6 +14,8 @@
 // The harness, from the ground up.
 mod browser;
 mod certificates;
+#[path = "../support/commands.rs"]
+mod commands;
 mod exporter;
 mod exposition;
 #[path = "../support/dashboards.rs"]
@@ -23,6 +25,9 @@ mod issuer;
 mod librechat;
 mod life;
 mod login;
+#[allow(dead_code, reason = "only tests/docs follows links")]
+#[path = "../support/markdown.rs"]
+mod markdown;
 mod mongod;
 mod openmetrics;
 mod process;
@@ -46,6 +51,7 @@ mod librechat_unbroken;
 mod mistakes;
 mod mtls;
 mod oauth2;
+mod one_member;
 mod operator;
 mod outage;
 mod rotation;

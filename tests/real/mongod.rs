@@ -83,6 +83,12 @@ impl Mongod {
         self.process = Some(process);
     }
 
+    /// Starts it with other arguments and its data, as an operator who changes its kind does.
+    pub(crate) async fn restart_with(&mut self, arguments: &[&str]) {
+        self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self.restart().await;
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         self.process = None;
