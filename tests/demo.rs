@@ -98,6 +98,7 @@ async fn every_family_has_samples_and_every_counter_moves() {
         assert!(!start.is_empty() && start.values().all(|value| *value == 0.0), "{} {start:?}", family.name);
         let sum = |samples: &BTreeMap<_, f64>| samples.values().sum::<f64>();
         assert!(sum(&minutes) > sum(&minute), "{} stands still", family.name);
+        assert!(sum(&minute) > 0.0, "{} does not move within a minute", family.name);
     }
     // Within a minute each endpoint and each model moves.
     for (name, kind, label) in [

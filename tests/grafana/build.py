@@ -2,7 +2,8 @@
 """Writes grafana/dashboards/*.json of the tables beside this file; `--check` only says whether they are current.
 
 The JSON is what Grafana reads; the tables are what people read and change. A panel is a dozen lines of JSON, so that
-what a change of the tables does to it can be reviewed.
+what a change of the tables does to it can be reviewed. The files are generated, and so may be longer than the 500 lines
+of the house; a test holds them against these tables.
 """
 
 import json

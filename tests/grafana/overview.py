@@ -23,14 +23,14 @@ DASHBOARD = dashboard(
              "sum(librechat_messages_total_24h{@})"),
         stat("Cost in 24 hours", "What LibreChat's ledger says of the last 24 hours.", "currencyUSD",
              "sum(librechat_transaction_cost_24h{@})", decimals=2),
-        stat("Figures read", "Whether the exporter's last refresh succeeded. When it did not, everything else here is as of "
-             "the last one that did.", "none", "min(librechat_up{@})", graph="none",
+        stat("Figures read", "Whether the exporter's last refresh succeeded. When it did not, everything else here is "
+             "as of the last one that did.", "none", "min(librechat_up{@})", graph="none",
              thresholds=[(None, "red"), (1, "green")], mappings=words(_0=("failing", "red"), _1=("ok", "green"))),
         stat("Rated well", "Thumbs up of all ratings of the last 30 days.", "percentunit",
              f'sum({RATED}{{@ rating="thumbsUp"}}) / sum({RATED}{{@}})', decimals=0,
              thresholds=[(None, "red"), (0.5, "yellow"), (0.75, "green")], min=0, max=1, noValue="no ratings"),
-        stat("Errors", "Messages marked as errors, of all of the last 30 days. Mean over the exporters chosen.", "percent",
-             "avg(librechat_message_error_rate_30d{@})", decimals=2, thresholds=GOOD_WHEN_LOW),
+        stat("Errors", "Messages marked as errors, of all of the last 30 days. Mean over the exporters chosen.",
+             "percent", "avg(librechat_message_error_rate_30d{@})", decimals=2, thresholds=GOOD_WHEN_LOW),
         stat("Users of 30 days", "Users active in the last 30 days, of all registered. Mean over the exporters chosen.",
              "percent", "avg(librechat_adoption_rate_30d{@})", decimals=0,
              thresholds=[(None, "red"), (20, "yellow"), (50, "green")]),
@@ -43,9 +43,10 @@ DASHBOARD = dashboard(
 
         row("Use"),
         series("Messages", "Questions and answers made each minute.", "cpm",
-               [("60 * sum by (side) (rate(librechat_messages_created_total{@ endpoint}[$__rate_interval]))", "{{side}}")]),
-        series("Active users", "Different users with a message in the 5 minutes before, and in the 24 hours before.", "short",
-               [("sum(librechat_active_users{@})", "in 5 minutes"),
+               [("60 * sum by (side) (rate(librechat_messages_created_total{@ endpoint}[$__rate_interval]))",
+                 "{{side}}")]),
+        series("Active users", "Different users with a message in the 5 minutes before, and in the 24 hours before.",
+               "short", [("sum(librechat_active_users{@})", "in 5 minutes"),
                 ("sum(librechat_unique_users_count_1d{@})", "in 24 hours")]),
         series("Messages by endpoint", "Answers made each minute, by LibreChat's endpoint.", "cpm",
                [('60 * sum by (endpoint) (rate(librechat_messages_created_total{@ endpoint, side="assistant"}'
@@ -58,7 +59,8 @@ DASHBOARD = dashboard(
                [("3600 * sum by (model) (rate(librechat_cost_usd_total{@ model}[$__rate_interval]))", "{{model}}")],
                stack=True),
         series("Tokens", "Tokens each minute, by kind.", "short",
-               [("60 * sum by (token_type) (rate(librechat_tokens_total{@ model}[$__rate_interval]))", "{{token_type}}")],
+               [("60 * sum by (token_type) (rate(librechat_tokens_total{@ model}[$__rate_interval]))",
+                 "{{token_type}}")],
                stack=True),
 
         row("Quality"),
@@ -66,7 +68,8 @@ DASHBOARD = dashboard(
                [("60 * sum by (error_type) (rate(librechat_answer_errors_total{@ endpoint}[$__rate_interval]))",
                  "{{error_type}}")], size=(8, 8), stack=True, noValue="no errors since the exporter started"),
         series("Time to answer", "From the question to the finished answer.", "s",
-               [(f"histogram_quantile({quantile}, sum by (le) (rate(librechat_answer_seconds_bucket{{@ model, endpoint}}"
+               [(f"histogram_quantile({quantile}, sum by (le) (rate(librechat_answer_seconds_bucket{{@ model, "
+                 f"endpoint}}"
                  "[$__rate_interval])))", name)
                 for quantile, name in ((0.5, "half within"), (0.95, "95 % within"))], size=(8, 8)),
         series("Ratings", "Ratings given each hour. A rating that is taken back is not taken off.", "short",

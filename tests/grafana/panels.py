@@ -169,13 +169,14 @@ def columns(title, description, unit, expression, label, *, size=(12, 8), mappin
                  custom={"fillOpacity": 80, "lineWidth": 1, "gradientMode": "none"},
                  overrides=named if mappings else (),
                  transformations=[
-                     {"id": "organize", "options": {"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": {}}},
+                     {"id": "organize", "options": {"excludeByName": {"Time": True}, "indexByName": {},
+                                                    "renameByName": {}}},
                      {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": label}]}},
                  ])
 
 
 def table(title, description, labels, values, *, size=(12, 8)):
-    """A row for each set of labels: `labels` are pairs of label and heading, `values` of (heading, unit, expression)."""
+    """A row for each set of labels: `labels` are (label, heading), `values` (heading, unit, expression)."""
     targets = [target(expression, "", index, instant=True, form="table")
                for index, (_, _, expression) in enumerate(values)]
     field = (lambda index: f"Value #{chr(ord('A') + index)}") if len(values) > 1 else (lambda _: "Value")

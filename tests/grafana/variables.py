@@ -26,11 +26,13 @@ AGENT = query_variable("agent", "Agent", f"label_values(librechat_agent_usage_co
                        description="An agent by its name")
 DOMAIN = query_variable(
     "domain", "Domain",
-    f'label_values({{__name__=~"librechat_(unique_users_count_30d|transaction_cost)_by_email_domain",{HERE}}}, email_domain)',
+    f'label_values({{__name__=~"librechat_(unique_users_count_30d|transaction_cost)_by_email_domain",{HERE}}}, '
+    'email_domain)',
     all_value=ANY, description="What follows the @ of a user's e-mail address")
 GROUP = query_variable("group", "Group", f"label_values(librechat_active_users_by_group_30d{{{HERE}}}, group)",
                        all_value=ANY, description="A group of LibreChat")
 
 # A counter begins anew there, and so do the figures that are made of it.
-STARTED = annotation("Exporter started", "blue", "1000 * (process_start_time_seconds{@} and on (job, instance) librechat_up{@})",
+STARTED = annotation("Exporter started", "blue",
+                     "1000 * (process_start_time_seconds{@} and on (job, instance) librechat_up{@})",
                      "{{instance}}")

@@ -18,6 +18,7 @@ mod certificates;
 mod commands;
 mod exporter;
 mod exposition;
+mod fleet;
 #[path = "../support/dashboards.rs"]
 mod grafana;
 mod http;
@@ -34,6 +35,8 @@ mod process;
 mod prometheus;
 mod proxies;
 mod replica_set;
+#[path = "../support/sample_dashboard.rs"]
+mod sample_dashboard;
 mod servers;
 #[path = "../support/stream.rs"]
 mod stream;

@@ -57,6 +57,13 @@ impl Chat {
     }
 }
 
+/// What a turn has to bring, besides what the dice say.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    failure: bool,
+    broken_tool: bool,
+}
+
 /// The tokens of a turn.
 #[derive(Clone, Copy, Debug)]
 struct Spent {
@@ -78,21 +85,25 @@ impl Default for Chats {
 
 impl Chats {
     pub fn live(&mut self, now: Moment, people: &mut People, pace: &Pace, dice: &mut Dice) {
-        if dice.random_bool(pace.turns) {
-            self.turn(now, people, dice);
+        let wanted = Wanted {
+            failure: pace.failures.is_now(now, dice),
+            broken_tool: pace.broken_tools.is_now(now, dice),
+        };
+        if pace.turns.is_now(now, dice) || wanted.failure || wanted.broken_tool {
+            self.turn(now, people, wanted, dice);
         }
-        if dice.random_bool(pace.ratings) {
+        if pace.ratings.is_now(now, dice) {
             self.rate(now, dice);
         }
         self.finish(now);
     }
 
     /// An answer comes, and with it its question, which was asked as long ago as the answer took.
-    fn turn(&mut self, now: Moment, people: &mut People, dice: &mut Dice) {
+    fn turn(&mut self, now: Moment, people: &mut People, wanted: Wanted, dice: &mut Dice) {
         let user = people.anybody(dice);
         let Some(mut chat) = self.chat(user, now, dice) else { return };
         let error = if people.can_pay(user) {
-            ERRORS.choose(dice).copied().filter(|_| dice.random_bool(0.05))
+            ERRORS.choose(dice).copied().filter(|_| dice.random_bool(0.03) || wanted.failure)
         } else {
             Some(Some("token_balance"))
         };
@@ -100,7 +111,7 @@ impl Chats {
             prompt: dice.random_range(200..2_000) + 700 * chat.turns.min(20),
             completion: dice.random_range(20..1_200),
         };
-        let invocations = if error.is_none() { invocations(dice) } else { Vec::new() };
+        let invocations = if error.is_none() { invocations(wanted.broken_tool, dice) } else { Vec::new() };
         let unfinished = error.is_none() && dice.random_bool(0.02);
         let base = Message {
             conversation: Some(chat.id),
@@ -272,10 +283,15 @@ fn prompt(chat: &Chat, tokens: u32) -> Transaction<'static> {
     }
 }
 
-/// Some answers call tools.
-fn invocations(dice: &mut Dice) -> Vec<Invocation<'static>> {
-    let calls = if dice.random_bool(0.3) { dice.random_range(1..4) } else { 0 };
-    (0..calls).filter_map(|_| invocation(dice)).collect()
+/// Some answers call tools; of those of an answer with a broken one, the last fails.
+fn invocations(has_broken: bool, dice: &mut Dice) -> Vec<Invocation<'static>> {
+    let calls = if dice.random_bool(0.3) || has_broken { dice.random_range(1..4) } else { 0 };
+    let mut invocations: Vec<_> = (0..calls).filter_map(|_| invocation(dice)).collect();
+    if let Some(last) = invocations.last_mut().filter(|_| has_broken) {
+        last.outcome = Some(Outcome::Failed);
+        last.seconds = last.seconds.or(Some(1.0));
+    }
+    invocations
 }
 
 fn invocation(dice: &mut Dice) -> Option<Invocation<'static>> {

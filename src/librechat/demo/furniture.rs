@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use rand::RngExt as _;
-
 use super::people::{REGULARS, user_id};
 use super::shelf::Shelf;
 use super::world::{DAY, Dice, HOUR, Pace};
@@ -65,7 +63,7 @@ impl Furniture {
 
     pub fn live(&mut self, now: Moment, pace: &Pace, dice: &mut Dice) {
         for collection in GROWING {
-            if let Some(shelf) = self.shelves.get_mut(collection).filter(|_| dice.random_bool(pace.furniture))
+            if let Some(shelf) = self.shelves.get_mut(collection).filter(|_| pace.furniture.is_now(now, dice))
             {
                 self.last = (self.last + 1) % 60;
                 shelf.push(now, record(*collection, now, self.last));

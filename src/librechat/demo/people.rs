@@ -80,7 +80,7 @@ impl People {
 
     /// Somebody comes, somebody signs in, somebody's credits are filled up.
     pub fn live(&mut self, now: Moment, pace: &Pace, dice: &mut Dice) {
-        if dice.random_bool(pace.registrations) {
+        if pace.registrations.is_now(now, dice) {
             let number = self.next;
             self.next += 1;
             self.register(number, now, now, dice);
@@ -88,7 +88,7 @@ impl People {
                 self.leave(&user_id(gone));
             }
         }
-        if dice.random_bool(pace.logins) {
+        if pace.logins.is_now(now, dice) {
             let expiration = Some(now.before(-SESSION));
             self.sessions.push(now, Record::Session(Session { start: Some(now), expiration }));
             // A day later than they do with LibreChat, so that some are seen to have expired.
@@ -97,7 +97,7 @@ impl People {
                 matches!(session, Record::Session(session) if session.expiration.is_none_or(|end| end > gone))
             });
         }
-        if dice.random_bool(pace.refills) {
+        if pace.refills.is_now(now, dice) {
             let mut balances = self.balances.iter_mut().filter_map(balance);
             if let Some(empty) = balances.find(|balance| balance.credits.is_none_or(|credits| credits <= 0.0))
             {

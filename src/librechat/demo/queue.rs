@@ -54,11 +54,11 @@ impl Queue {
                 *status = next.choose(dice).map(|next| (*next).into());
             }
         }
-        if dice.random_bool(pace.queued) {
+        if pace.queued.is_now(now, dice) {
             let (status, created) = (Some("reserving".into()), Some(now));
             self.turns.push(now, Record::QueuedTurn(QueuedTurn { status, created }));
         }
-        if dice.random_bool(pace.runs) {
+        if pace.runs.is_now(now, dice) {
             let status = DUE.choose(dice).map(|status| (*status).into());
             self.runs.push(now, Record::ScheduleRun(ScheduleRun { status }));
         }

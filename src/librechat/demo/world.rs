@@ -3,8 +3,8 @@
 //! Each second draws from a generator of its own, seeded by the world's seed and the second: how the time is cut into
 //! calls cannot change what happens in it.
 
-use rand::SeedableRng as _;
 use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt as _, SeedableRng as _};
 
 use super::cast::AGENTS;
 use super::chats::Chats;
@@ -23,44 +23,74 @@ const HISTORY: i64 = 35 * DAY;
 
 pub type Dice = Xoshiro256PlusPlus;
 
-/// How fast time passes, and how likely it is that something happens in a step of it.
+/// How often something happens: by chance in a step, and for certain whenever so many seconds of the clock are over.
+#[derive(Clone, Copy, Debug)]
+pub struct Often {
+    chance: f64,
+    /// 0 is never.
+    every: i64,
+}
+
+impl Often {
+    const fn by_chance(chance: f64) -> Self {
+        Self { chance, every: 0 }
+    }
+
+    const fn or_every(self, seconds: i64) -> Self {
+        Self { every: seconds, ..self }
+    }
+
+    pub fn is_now(self, now: Moment, dice: &mut Dice) -> bool {
+        dice.random_bool(self.chance) || (now.0 / SECOND).checked_rem(self.every) == Some(0)
+    }
+}
+
+/// How fast time passes, and how often something happens in it.
 #[derive(Debug)]
 pub struct Pace {
     pub step: i64,
-    pub turns: f64,
-    pub ratings: f64,
-    pub logins: f64,
-    pub registrations: f64,
-    pub refills: f64,
-    pub queued: f64,
-    pub runs: f64,
-    pub furniture: f64,
+    pub turns: Often,
+    /// Turns that fail, and those with a tool that fails, besides those that do by chance.
+    pub failures: Often,
+    pub broken_tools: Often,
+    pub ratings: Often,
+    pub logins: Often,
+    pub registrations: Often,
+    pub refills: Often,
+    pub queued: Often,
+    pub runs: Often,
+    pub furniture: Often,
 }
 
 /// What lies behind, in long steps.
 const PAST: Pace = Pace {
     step: 600 * SECOND,
-    turns: 0.7,
-    ratings: 0.06,
-    logins: 0.03,
-    registrations: 0.005,
-    refills: 0.02,
-    queued: 0.01,
-    runs: 0.05,
-    furniture: 0.0,
+    turns: Often::by_chance(0.7),
+    failures: Often::by_chance(0.0),
+    broken_tools: Often::by_chance(0.0),
+    ratings: Often::by_chance(0.06),
+    logins: Often::by_chance(0.03),
+    registrations: Often::by_chance(0.005),
+    refills: Often::by_chance(0.02),
+    queued: Often::by_chance(0.01),
+    runs: Often::by_chance(0.05),
+    furniture: Often::by_chance(0.0),
 };
 
-/// From an hour before the start on: so much that `rate()` over a minute has something to show.
+/// From an hour before the start on: `rate()` over a minute has something to show of every event, however the dice
+/// fall.
 const PRESENT: Pace = Pace {
     step: SECOND,
-    turns: 0.5,
-    ratings: 0.1,
-    logins: 0.05,
-    registrations: 0.02,
-    refills: 0.005,
-    queued: 0.2,
-    runs: 0.05,
-    furniture: 0.002,
+    turns: Often::by_chance(0.5),
+    failures: Often::by_chance(0.0).or_every(40),
+    broken_tools: Often::by_chance(0.0).or_every(15),
+    ratings: Often::by_chance(0.05).or_every(12),
+    logins: Often::by_chance(0.02).or_every(15),
+    registrations: Often::by_chance(0.005).or_every(45),
+    refills: Often::by_chance(0.005),
+    queued: Often::by_chance(0.2),
+    runs: Often::by_chance(0.05),
+    furniture: Often::by_chance(0.002),
 };
 
 /// Everything there is at one instant.
