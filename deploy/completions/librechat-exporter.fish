@@ -1,0 +1,48 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_librechat_exporter_global_optspecs
+	string join \n h/help V/version
+end
+
+function __fish_librechat_exporter_needs_command
+	# Figure out if the current invocation already has a command.
+	set -l cmd (commandline -opc)
+	set -e cmd[1]
+	argparse -s (__fish_librechat_exporter_global_optspecs) -- $cmd 2>/dev/null
+	or return
+	if set -q argv[1]
+		# Also print the command, so this can be used to figure out what it is.
+		echo $argv[1]
+		return 1
+	end
+	return 0
+end
+
+function __fish_librechat_exporter_using_subcommand
+	set -l cmd (__fish_librechat_exporter_needs_command)
+	test -z "$cmd"
+	and return 1
+	contains -- $cmd[1] $argv
+end
+
+complete -c librechat-exporter -n "__fish_librechat_exporter_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c librechat-exporter -n "__fish_librechat_exporter_needs_command" -s V -l version -d 'Print version'
+complete -c librechat-exporter -n "__fish_librechat_exporter_needs_command" -f -a "serve" -d 'Serve the metrics of the LibreChat at MONGO_URI (the default)'
+complete -c librechat-exporter -n "__fish_librechat_exporter_needs_command" -f -a "demo" -d 'Serve the metrics of an embedded synthetic LibreChat that keeps living; needs no MongoDB'
+complete -c librechat-exporter -n "__fish_librechat_exporter_needs_command" -f -a "once" -d 'Fold the database once, print the exposition and exit'
+complete -c librechat-exporter -n "__fish_librechat_exporter_needs_command" -f -a "check-config" -d 'Check the settings, print them without secrets, and say which authorizers are on'
+complete -c librechat-exporter -n "__fish_librechat_exporter_needs_command" -f -a "healthcheck" -d 'Ask the local /health; exits with 0 when it answers 200, else with 1'
+complete -c librechat-exporter -n "__fish_librechat_exporter_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand serve" -s h -l help -d 'Print help'
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand demo" -l seed -d 'What the synthetic LibreChat is made from: the same seed gives the same one' -r
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand once" -l at -d 'The instant that all windows are of, as RFC 3339 has it (2026-01-31T12:00:00Z); now when it is absent' -r
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand once" -s h -l help -d 'Print help'
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand check-config" -s h -l help -d 'Print help'
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand healthcheck" -l url -d 'What to ask instead of /health on HOST and PORT' -r
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand healthcheck" -s h -l help -d 'Print help'
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve demo once check-config healthcheck help" -f -a "serve" -d 'Serve the metrics of the LibreChat at MONGO_URI (the default)'
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve demo once check-config healthcheck help" -f -a "demo" -d 'Serve the metrics of an embedded synthetic LibreChat that keeps living; needs no MongoDB'
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve demo once check-config healthcheck help" -f -a "once" -d 'Fold the database once, print the exposition and exit'
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve demo once check-config healthcheck help" -f -a "check-config" -d 'Check the settings, print them without secrets, and say which authorizers are on'
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve demo once check-config healthcheck help" -f -a "healthcheck" -d 'Ask the local /health; exits with 0 when it answers 200, else with 1'
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand help; and not __fish_seen_subcommand_from serve demo once check-config healthcheck help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -1,0 +1,161 @@
+"""The compose files, as Docker Compose itself reads them (it checks them against the Compose specification's schema)."""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from tools import ROOT, check_config, documents, parsed, tool
+
+BASE = ["--file", "compose.yaml"]
+BESIDE = [*BASE, "--file", "compose.librechat.yaml"]
+
+
+def config(files):
+    return parsed(tool("docker-compose", *files, "config", "--format", "json"))
+
+
+def mounts(service):
+    """Where the repository's folders and files are for a service: the path there, and the one here."""
+    volumes = config(BASE)["services"][service]["volumes"]
+    return {volume["target"]: volume["source"] for volume in volumes if volume["type"] == "bind"}
+
+
+def made_secrets(*arguments):
+    """What deploy/compose/secrets.sh makes, by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder) / "deploy/compose/secrets.sh"
+        copy.parent.mkdir(parents=True)
+        shutil.copy(ROOT / "deploy/compose/secrets.sh", copy)
+        for _ in range(2):
+            subprocess.run(["bash", copy, *arguments], check=True, capture_output=True)
+        files = (pathlib.Path(folder) / "secrets").iterdir()
+        return {file.name: file.read_text().strip() for file in files}
+
+
+class ComposeTest(unittest.TestCase):
+    def test_compose_refuses_a_key_that_the_specification_does_not_have(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write((ROOT / "compose.yaml").read_text().replace("read_only:", "read-only:"))
+            file.flush()
+            outcome = tool("docker-compose", "--file", file.name, "config", "--quiet")
+        self.assertNotEqual(outcome.returncode, 0)
+        self.assertIn("read-only", outcome.stderr)
+
+    def test_every_service_is_confined_watched_and_pinned(self):
+        for files in (BASE, BESIDE):
+            services = config(files)["services"]
+            self.assertGreaterEqual(len(services), 3)
+            for name, service in services.items():
+                with self.subTest(service=name, files=files):
+                    self.assertTrue(service["read_only"])
+                    self.assertEqual(service["cap_drop"], ["ALL"])
+                    self.assertNotIn("cap_add", service)
+                    self.assertNotIn("privileged", service)
+                    self.assertEqual(service["security_opt"], ["no-new-privileges:true"])
+                    self.assertIn("test", service["healthcheck"])
+                    self.assertRegex(service["image"], r":v?\d+\.\d+\.\d+$")
+                    for port in service.get("ports", []):
+                        self.assertEqual(port["host_ip"], "127.0.0.1")
+
+    def test_no_secret_stands_in_the_environment(self):
+        for files in (BASE, BESIDE):
+            for name, service in config(files)["services"].items():
+                for variable, value in (service.get("environment") or {}).items():
+                    if re.search("PASSWORD|TOKEN|SECRET|URI", variable):
+                        with self.subTest(service=name):
+                            self.assertTrue(variable.endswith("_FILE"), variable)
+                            self.assertTrue(value.startswith("/run/secrets/"), value)
+                            granted = [secret["source"] for secret in service["secrets"]]
+                            self.assertIn(value.removeprefix("/run/secrets/"), granted)
+
+    def test_every_mounted_file_is_in_the_repository(self):
+        mounted = 0
+        for name, service in config(BASE)["services"].items():
+            for volume in service.get("volumes", []):
+                if volume["type"] == "bind":
+                    path = pathlib.Path(volume["source"]).relative_to(ROOT)
+                    self.assertTrue((ROOT / path).exists(), f"{name}: {path}")
+                    self.assertTrue(volume["read_only"], path)
+                    mounted += 1
+        self.assertGreaterEqual(mounted, 5)
+
+    def test_the_script_makes_the_secrets_that_are_read(self):
+        self.assertEqual(set(made_secrets()), set(config(BASE)["secrets"]))
+        uri = "mongodb://mongodb:27017/LibreChat"
+        beside = made_secrets("--mongo-uri", uri)
+        self.assertEqual(set(beside), set(config(BESIDE)["secrets"]))
+        self.assertEqual(beside["mongo_uri"], uri)
+
+    def test_secrets_differ_from_each_other_and_from_run_to_run(self):
+        first, second = made_secrets(), made_secrets()
+        self.assertEqual(len(set(first.values()) | set(second.values())), 2 * len(first))
+
+    def test_the_exporter_accepts_its_settings_and_guards_metrics(self):
+        for files, made in ((BASE, made_secrets()), (BESIDE, made_secrets("--mongo-uri", "mongodb://mongodb/LibreChat"))):
+            environment = config(files)["services"]["exporter"]["environment"]
+            values = {
+                name: made[value.removeprefix("/run/secrets/")]
+                for name, value in environment.items()
+                if name.endswith("_FILE")
+            }
+            outcome = check_config(environment, values)
+            self.assertEqual((outcome.returncode, outcome.stderr), (0, ""))
+            self.assertIn("reads the database LibreChat at mongodb:27017", outcome.stdout)
+            self.assertIn("in this order: bearer", outcome.stdout)
+
+    def test_beside_librechat_there_is_no_second_mongodb(self):
+        beside = config(BESIDE)
+        self.assertEqual(set(beside["services"]), {"exporter", "prometheus", "grafana"})
+        self.assertEqual(set(beside["services"]["exporter"]["networks"]), {"librechat", "monitoring"})
+        self.assertEqual(beside["networks"]["librechat"]["name"], "librechat_default")
+        self.assertTrue(beside["networks"]["librechat"]["external"])
+        for name in ("prometheus", "grafana"):
+            self.assertEqual(set(beside["services"][name]["networks"]), {"monitoring"})
+
+    def test_prometheus_accepts_its_configuration(self):
+        with tempfile.TemporaryDirectory() as folder:
+            token = pathlib.Path(folder) / "metrics_token"
+            token.write_text("a token of the tests")
+            text = (ROOT / "deploy/compose/prometheus.yml").read_text()
+            text = text.replace("/run/secrets/metrics_token", str(token))
+            for there, here in mounts("prometheus").items():
+                text = text.replace(f"{there}/", f"{here}/")
+            file = pathlib.Path(folder) / "prometheus.yml"
+            file.write_text(text)
+            outcome = tool("promtool", "check", "config", str(file))
+            self.assertEqual(outcome.returncode, 0, outcome.stdout + outcome.stderr)
+            for rules in ("recording.yml", "alerts.yml"):
+                self.assertRegex(outcome.stdout, rf"/{rules}\n *SUCCESS: [1-9]\d* rules found")
+            token.unlink()
+            self.assertNotEqual(tool("promtool", "check", "config", str(file)).returncode, 0)
+
+    def test_prometheus_scrapes_the_service_at_its_port(self):
+        services = config(BASE)["services"]
+        text = (ROOT / "deploy/compose/prometheus.yml").read_text()
+        self.assertIn("targets: ['exporter:9087']", text)
+        self.assertIn("exporter", services)
+        shared = set(services["exporter"]["networks"]) & set(services["prometheus"]["networks"])
+        self.assertEqual(shared, {"monitoring"})
+
+    def test_grafana_finds_prometheus_and_the_dashboards(self):
+        provisioned = mounts("grafana")
+        here = pathlib.Path(provisioned["/etc/grafana/provisioning"])
+        (sources,) = documents(here / "datasources/prometheus.yaml")
+        (source,) = sources["datasources"]
+        self.assertEqual(source["url"], "http://prometheus:9090")
+        services = config(BASE)["services"]
+        self.assertTrue(set(services["grafana"]["networks"]) & set(services["prometheus"]["networks"]))
+        (providers,) = documents(here / "dashboards/librechat.yaml")
+        for provider in providers["providers"]:
+            folder = pathlib.Path(provisioned[provider["options"]["path"]])
+            self.assertGreaterEqual(len(list(folder.glob("*.json"))), 5)
+        # The dashboards' panels are checked against the types of this very release.
+        _, version = services["grafana"]["image"].split(":")
+        self.assertIn(f"@grafana/schema@{version}", (ROOT / "tests/servers/fetch.sh").read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
