@@ -27,7 +27,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tracing::info;
 
-use self::connection::{Connection, is_replicated};
+use self::connection::Connection;
 use self::projection::projection;
 use self::query::Query;
 use self::uri::Uri;
@@ -98,6 +98,12 @@ impl Mongo {
         connection.cloned().map_err(|error| error::explain(&error, &target.uri))
     }
 
+    /// What a new connection finds, if it finds anything.
+    async fn opens_replicated(&self) -> Option<bool> {
+        let target = self.target.current();
+        Connection::open(&target.uri, &self.settings).await.ok().map(|connection| connection.is_replicated)
+    }
+
     fn explain(&self, error: &mongodb::error::Error) -> SourceError {
         error::explain(error, &self.target.current().uri)
     }
@@ -144,17 +150,23 @@ impl Source for Mongo {
 
     async fn check(&self) -> Result<(), SourceError> {
         let connection = self.connection().await?;
-        let asking = is_replicated(&connection.database);
-        let is_replicated = match timeout(CONNECT * 2, asking).await {
-            Ok(answer) => answer.map_err(|error| self.explain(&error))?,
+        let asking = connection::is_replicated(&connection.database);
+        let answer = match timeout(CONNECT * 2, asking).await {
+            Ok(answer) => answer,
             Err(_) => return Err(SourceError { text: "MongoDB does not answer".into() }),
+        };
+        // A client of a replica set does not see a server that is none any more.
+        let is_replicated = match &answer {
+            Ok(is_replicated) => *is_replicated,
+            Err(_) if connection.is_replicated => self.opens_replicated().await.unwrap_or(true),
+            Err(_) => connection.is_replicated,
         };
         if is_replicated != connection.is_replicated {
             // What was agreed on with the one is an error to the other.
             info!("MongoDB became another kind of server: connecting again");
             self.reconnect(self.target.current().uri.clone());
         }
-        Ok(())
+        answer.map(|_| ()).map_err(|error| self.explain(&error))
     }
 
     async fn prepare(&self) -> Result<Contents, SourceError> {

@@ -19,6 +19,8 @@ pub const SMALL: u64 = 256;
 const QUERY: u64 = 16_384;
 /// Keys that a refresh counts to find what is gone.
 const SEARCH: u64 = 200_000;
+/// What a query costs, in documents that are read.
+const QUERY_COST: u64 = 32;
 /// A document that is counted costs so much less than one that is read.
 const COUNTING_GAIN: u64 = 32;
 /// How long documents are read again at each refresh: most answers are finished, and rated, within minutes.
@@ -114,7 +116,7 @@ impl Shards {
         } else {
             self.read_again(index, "rotation", pass).await?;
         }
-        Ok(Some(self.cost_of(documents) + 1))
+        Ok(Some(self.cost_of(documents) + QUERY_COST))
     }
 
     /// Reads everything, the last hours first: what is new from then on is an event, however long the rest takes.
@@ -263,13 +265,19 @@ impl Shards {
     /// Those of the source.
     pub async fn poll<S: Source>(&mut self, pass: &mut Pass<'_, S>) -> Result<(), SourceError> {
         let before = pass.source.count(self.collection).await?;
+        if before == Some(0) && self.count() == 0 {
+            // Most collections of most installations. Rotation looks whether the count is right.
+            return Ok(());
+        }
         self.read_on(pass).await?;
         self.read_recent(before.is_some(), pass).await?;
-        let after = pass.source.count(self.collection).await?;
-        if let (Some(before), Some(after)) = (before, after) {
-            self.search(before, after, SEARCH, pass).await?;
+        let Some(before) = before else { return Ok(()) };
+        if self.explains(before, before) {
+            self.search = None;
+            return Ok(());
         }
-        Ok(())
+        let after = pass.source.count(self.collection).await?;
+        self.search(before, after.unwrap_or(before), SEARCH, pass).await
     }
 
     /// Reads the shards again that may still change a lot: those that are not settled, but for the open one, which
