@@ -108,8 +108,8 @@ pub struct Pieces {
     pub last: Shard,
 }
 
-/// How far the first fold has come. It is paced: after each reading there is a pause of a third of its time, so that
-/// LibreChat's own queries find room.
+/// How far the first fold has come. It is paced: after each query there is a pause of an eighth of its time, so that
+/// LibreChat's own find room; and it is one query at a time, of the cores that the server has.
 #[derive(Debug)]
 pub struct Progress {
     total: u64,
@@ -142,7 +142,7 @@ impl Progress {
             let left = took.mul_f64((1.0 - ratio) / ratio.max(0.01));
             info!(documents = self.done, "first fold: {} %, about {} s left", tenths * 10, left.as_secs());
         }
-        let pause = (self.last.elapsed() / 3).min(LONGEST_PAUSE);
+        let pause = (self.last.elapsed() / 8).min(LONGEST_PAUSE);
         self.last = Instant::now() + pause;
         pause
     }
