@@ -13,7 +13,7 @@ use crate::librechat::source::{Identity, Position, Range, Source, SourceError};
 use crate::librechat::status::Tally;
 use crate::librechat::sync::pass::{Cut, Pass};
 
-/// Documents of a shard of the last hours, and of a collection that is read whole each time.
+/// Documents of a shard of the last hour, and of a collection that is read whole each time.
 pub const SMALL: u64 = 256;
 /// Documents that are asked for at once: a query costs the server more than a few documents do.
 const QUERY: u64 = 16_384;
@@ -119,7 +119,7 @@ impl Shards {
         Ok(Some(self.cost_of(documents) + QUERY_COST))
     }
 
-    /// Reads everything, the last hours first: what is new from then on is an event, however long the rest takes.
+    /// Reads everything, the last hour first: what is new from then on is an event, however long the rest takes.
     ///
     /// # Errors
     /// Those of the source; what was read until then is kept.
