@@ -92,5 +92,26 @@ pub async fn is_replicated(database: &Database) -> mongodb::error::Result<bool> 
 }
 
 fn tells_of_replication(hello: &Document) -> bool {
-    hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid")
+    // A member says `isreplicaset` until it has read its configuration.
+    hello.contains_key("setName")
+        || hello.get_bool("isreplicaset").unwrap_or(false)
+        || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicated_are_members_of_a_set_also_before_they_know_it_and_routers_of_a_cluster() {
+        let cases = [
+            (doc! { "isWritablePrimary": true }, false),
+            (doc! { "isWritablePrimary": true, "setName": "rs0" }, true),
+            (doc! { "isWritablePrimary": false, "isreplicaset": true }, true),
+            (doc! { "isWritablePrimary": true, "msg": "isdbgrid" }, true),
+        ];
+        for (hello, expected) in cases {
+            assert_eq!(tells_of_replication(&hello), expected, "{hello}");
+        }
+    }
 }
