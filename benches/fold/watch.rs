@@ -19,9 +19,9 @@ pub(crate) type Column = Vec<(&'static str, String)>;
 /// The default.
 const INTERVAL: Duration = Duration::from_secs(30);
 /// Refreshes that are averaged over.
-const REFRESHES: f64 = 8.0;
-const BURSTS: usize = 3;
-const SINGLES: usize = 5;
+const REFRESHES: f64 = 4.0;
+const BURSTS: usize = 2;
+const SINGLES: usize = 3;
 
 /// Both processes, and what the server costs when nobody asks it anything.
 struct Watched<'a> {

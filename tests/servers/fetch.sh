@@ -174,10 +174,14 @@ compose_release=trixie
 # The compose plugin, which reads and checks compose files without an engine. It needs no library but C's.
 fetch_compose() {
     if [[ -x $servers/tools/docker-compose ]]; then return; fi
-    local list=$servers/apt/compose.list keys=/usr/share/keyrings/debian-archive-keyring.gpg
+    local list=$servers/apt/compose.list keys=/usr/share/keyrings/debian-archive-keyring.gpg mirror
     mkdir -p "$servers/apt/lists/partial" "$servers/apt/cache/archives/partial" "$servers/tools"
     [[ -e $keys ]] || fail "$keys is needed to check Debian's packages (Debian: apt-get install debian-archive-keyring)"
-    printf 'deb [signed-by=%s] http://deb.debian.org/debian %s main\n' "$keys" "$compose_release" >"$list"
+    # Where this machine gets Debian's packages, which is where other releases are, too.
+    # shellcheck disable=SC2016
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' | grep --max-count=1 '/debian/$') ||
+        fail 'apt has no source of Debian packages (Debian: see sources.list(5))'
+    printf 'deb [signed-by=%s] %s %s main\n' "$keys" "$mirror" "$compose_release" >"$list"
     local apart=(-o Dir::Etc::SourceList="$list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$servers/apt/$compose_release")
     mkdir -p "$servers/apt/$compose_release/partial"
     private_apt apt-get "${apart[@]}" update || fail "the package index of Debian's $compose_release could not be read"
