@@ -245,8 +245,10 @@ impl Plan {
                 "createdAt": made, "updatedAt": made, "__v": 0,
             },
         ));
-        let balance =
-            doc! { "_id": ObjectId::new(), "user": user, "tokenCredits": dice.random_range(0..5_000_000) };
+        let balance = doc! {
+            "_id": id(&mut dice, made.timestamp_millis()), "user": user,
+            "tokenCredits": dice.random_range(0..5_000_000),
+        };
         batch.push(("balances", balance));
         if dice.random_bool(0.3) {
             let at = self.until - dice.random_range(0..6 * DAY);

@@ -18,8 +18,9 @@ use crate::librechat::record::Collection;
 use crate::librechat::source::changes::{Change, Changes, Start, Watched};
 use crate::librechat::source::{Position, SourceError};
 
-/// How long the server keeps a question for changes before it answers that there are none.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long the server keeps a question for changes before it answers that there are none; it answers at once when there
+/// are some. Longer is cheaper, and well below [`SILENCE`].
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Codes of the server (its `error_codes.yml`): what it was asked to resume from is gone, or is not of it.
 const LOST: &[i32] = &[136, 260, 280, 286];

@@ -7,7 +7,7 @@ use mongodb::error::Result;
 use mongodb::options::Hint;
 use mongodb::raw_batch_cursor::RawBatch;
 use tokio::sync::mpsc::{Sender, channel};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 
 use super::connection::Connection;
 use super::{BATCH, Mongo, WORK};
@@ -56,6 +56,8 @@ impl Mongo {
         let mut fetching = JoinSet::new();
         fetching.spawn(async move { query.run(&connection, &sender).await });
         while let Some(batch) = self.in_time(async { Ok(batches.recv().await) }).await? {
+            // The task that fetches waits on this thread, where nobody else can take it up: it goes first.
+            yield_now().await;
             let documents = batch.doc_slices().map_err(|error| self.explain(&error))?;
             for document in documents {
                 let document = document.map_err(|error| self.explain(&error.into()))?;

@@ -16,7 +16,7 @@ use crate::librechat::sync::pass::{Cut, Pass};
 /// Documents of a shard of the last hour, and of a collection that is read whole each time.
 pub const SMALL: u64 = 256;
 /// Documents that are asked for at once: a query costs the server more than a few documents do.
-const QUERY: u64 = 16_384;
+const QUERY: u64 = 65_536;
 /// Keys that a refresh counts to find what is gone.
 const SEARCH: u64 = 200_000;
 /// What a query costs, in documents that are read.
