@@ -80,7 +80,7 @@ impl Shards {
     /// cheap, and take less memory in large shards.
     const fn large(&self) -> u64 {
         match self.collection {
-            Collection::Transactions => 65_536,
+            Collection::Transactions => 16_384,
             _ => 1_024,
         }
     }
