@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the fold costs: fills a real mongod with made-up messages, serves it with the release binary, and watches both.
-# Prints a table. mongod is fetched into .servers/. A million messages take 3 GB in the folder for temporary files.
+# Prints a table. mongod is fetched into .servers/. A million messages take some gigabytes in the folder for temporary files.
 #
 #     bash benches/fold.sh [MESSAGES [standalone|replica-set]]        # 100000 on both when they are not given
 set -euo pipefail

@@ -4,7 +4,8 @@
 //! has no clock and does no I/O: whatever it is fed twice it counts twice, so its callers feed it each record once.
 //!
 //! To add a metric: a [`Family`](crate::exposition::family::Family) in the fold that has its figures, and a line in that
-//! fold's `export`, or `export_totals` where it does not depend on the time. To add a fold: a file below `fold/`, and a line in the list at the end of this one.
+//! fold's `export`, or in `export_totals` where it does not depend on the time. To add a fold: a file below `fold/`, and a
+//! line in the list at the end of this one.
 
 pub mod activity;
 pub mod agents;

@@ -195,7 +195,7 @@ impl Source for Mongo {
 
     async fn indexes(&self) -> Result<Indexes, SourceError> {
         let connection = self.connection().await?;
-        self.in_time(self::indexes::read(&connection.database)).await
+        self.in_time(indexes::read(&connection.database)).await
     }
 
     async fn count(&self, collection: Collection) -> Result<Option<u64>, SourceError> {
