@@ -1,10 +1,10 @@
-//! The exposition: one finished collection, rendered and compressed once, published to readers.
+//! The exposition: one finished collection, rendered once and compressed at most once, published to readers.
 //!
 //! Invariants:
 //! - A [`Snapshot`] never changes. A reader takes the current one and keeps it: no scrape sees half an update, and no
 //!   lock is held while anything is rendered.
 //! - What is served is the snapshot and, behind it, the exporter's own live metrics, in every coding one well-formed
-//!   body: the snapshot is compressed once, the live part (a few KiB) for each scrape.
+//!   body: the snapshot is compressed when a coding is first asked for, the live part (a few KiB) for each scrape.
 //! - Values of one snapshot are of one instant, [`Snapshot::at`].
 
 pub mod age;
@@ -59,7 +59,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Renders and compresses, which takes milliseconds for a large exposition.
+    /// Renders, which takes milliseconds for a large exposition.
     pub fn render(samples: Samples, at: SystemTime, folded: Instant) -> Self {
         let openmetrics = samples.render();
         let classic = classic::rewrite(&openmetrics);

@@ -1,9 +1,11 @@
-//! Bodies in every content coding: a large part that is compressed once and a small one that differs each time, put
-//! together without compressing the large part again.
+//! Bodies in every content coding: a large part that is compressed once, when it is first asked for, and a small one that
+//! differs each time, put together without compressing the large part again.
 //!
 //! gzip (RFC 1952) is one member: the deflate stream of the large part is flushed to a byte boundary, that of the small
 //! part follows with the final block, and the two checksums are combined. A second member would be valid too, but there
 //! are clients that stop at the first. zstd is two frames (RFC 8878 section 3 allows any number).
+
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use crc32fast::Hasher;
@@ -28,30 +30,40 @@ impl Coding {
     }
 }
 
-/// A text in every coding.
+/// A text in every coding that somebody asked for: the first one waits for it.
 #[derive(Debug)]
 pub struct Coded {
     identity: Bytes,
-    deflate: Bytes,
+    deflate: OnceLock<Deflated>,
+    zstd: OnceLock<Bytes>,
+}
+
+#[derive(Debug)]
+struct Deflated {
+    bytes: Bytes,
     checksum: Hasher,
-    zstd: Bytes,
 }
 
 impl Coded {
     pub fn new(text: String) -> Self {
-        let bytes = text.into_bytes();
-        let mut checksum = Hasher::new();
-        checksum.update(&bytes);
-        Self {
-            deflate: deflate(&bytes, Compression::fast(), FlushCompress::Sync).into(),
-            checksum,
-            zstd: zstd_frame(&bytes, 3).into(),
-            identity: bytes.into(),
-        }
+        Self { identity: text.into(), deflate: OnceLock::new(), zstd: OnceLock::new() }
     }
 
     pub fn identity(&self) -> &[u8] {
         &self.identity
+    }
+
+    fn deflate(&self) -> &Deflated {
+        self.deflate.get_or_init(|| {
+            let mut checksum = Hasher::new();
+            checksum.update(&self.identity);
+            let bytes = deflate(&self.identity, Compression::fast(), FlushCompress::Sync).into();
+            Deflated { bytes, checksum }
+        })
+    }
+
+    fn zstd(&self) -> &Bytes {
+        self.zstd.get_or_init(|| zstd_frame(&self.identity, 3).into())
     }
 }
 
@@ -64,7 +76,7 @@ pub fn splice(coding: Coding, head: Option<&Coded>, tail: String) -> Vec<Bytes> 
         Coding::Gzip => gzip(head, tail.as_bytes()),
         Coding::Zstd => {
             let tail = Bytes::from(zstd_frame(tail.as_bytes(), 1));
-            head.map(|head| head.zstd.clone()).into_iter().chain([tail]).collect()
+            head.map(|head| head.zstd().clone()).into_iter().chain([tail]).collect()
         }
     }
 }
@@ -78,7 +90,7 @@ fn gzip(head: Option<&Coded>, tail: &[u8]) -> Vec<Bytes> {
     let mut last = deflate(tail, Compression::fast(), FlushCompress::Finish);
     let mut length = tail.len();
     if let Some(head) = head {
-        let mut whole = head.checksum.clone();
+        let mut whole = head.deflate().checksum.clone();
         whole.combine(&checksum);
         checksum = whole;
         length += head.identity.len();
@@ -87,7 +99,7 @@ fn gzip(head: Option<&Coded>, tail: &[u8]) -> Vec<Bytes> {
     // Modulo 2^32, as the RFC has it.
     #[expect(clippy::cast_possible_truncation)]
     last.extend((length as u32).to_le_bytes());
-    let head = head.map(|head| head.deflate.clone());
+    let head = head.map(|head| head.deflate().bytes.clone());
     [Bytes::from_static(GZIP_HEADER)].into_iter().chain(head).chain([Bytes::from(last)]).collect()
 }
 

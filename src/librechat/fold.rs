@@ -172,7 +172,7 @@ macro_rules! folds {
                     totals
                 });
                 let mut samples = totals.clone();
-                let scope = Scope { at, names, recent: &self.recent };
+                let scope = Scope::new(at, names, &self.recent);
                 $(self.$field.export(&scope, &mut samples);)+
                 cap(&mut samples, self.options.max_label_values);
                 samples
@@ -231,7 +231,7 @@ pub(crate) mod testing {
         others.iter().chain(records).for_each(|record| directory.absorb(record));
         records.iter().for_each(|record| recent.absorb(record));
         let names = Names { directory: &directory, options };
-        let scope = Scope { at: Moment(at), names, recent: &recent };
+        let scope = Scope::new(Moment(at), names, &recent);
         let fold = |records: &[Record<'_>]| {
             let mut fold = F::default();
             records.iter().for_each(|record| fold.absorb(record));

@@ -2,17 +2,23 @@
 
 use std::borrow::Borrow;
 use std::hash::Hash;
+use std::num::NonZeroU32;
 
 use indexmap::IndexSet;
 
-/// A text or an id.
+/// A text or an id. One more than its index, so that no number takes no room of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Number(u32);
+pub struct Number(NonZeroU32);
 
 impl Number {
     /// Numbers are given from 0 on, without gaps.
     pub fn index(self) -> usize {
-        usize::try_from(self.0).unwrap_or(usize::MAX)
+        usize::try_from(self.0.get() - 1).unwrap_or(usize::MAX)
+    }
+
+    /// `None` only beyond 2^32 - 2.
+    fn of_index(index: usize) -> Option<Self> {
+        u32::try_from(index).ok()?.checked_add(1).and_then(NonZeroU32::new).map(Self)
     }
 }
 
@@ -27,7 +33,7 @@ impl<T> Default for Numbered<T> {
 }
 
 impl<T: Clone + Eq + Hash> Numbered<T> {
-    /// `None` only when there are more than 2^32 values.
+    /// `None` only when there are more than 2^32 - 1 values.
     pub fn number<Q>(&mut self, value: &Q) -> Option<Number>
     where
         T: Borrow<Q> + From<Q::Owned>,
@@ -35,7 +41,7 @@ impl<T: Clone + Eq + Hash> Numbered<T> {
     {
         let known = self.0.get_index_of(value);
         let index = known.unwrap_or_else(|| self.0.insert_full(value.to_owned().into()).0);
-        u32::try_from(index).ok().map(Number)
+        Number::of_index(index)
     }
 
     /// Gives back room that nothing needs.
@@ -49,7 +55,7 @@ impl<T: Clone + Eq + Hash> Numbered<T> {
 
     /// The numbers that were given.
     pub fn numbers(&self) -> impl Iterator<Item = Number> {
-        (0..self.0.len()).filter_map(|index| u32::try_from(index).ok().map(Number))
+        (0..self.0.len()).filter_map(Number::of_index)
     }
 
     /// All values, in the order of their numbers.
@@ -61,7 +67,7 @@ impl<T: Clone + Eq + Hash> Numbered<T> {
     pub fn take_in(&mut self, other: &Self) -> Renumbered {
         let number = |value: &T| {
             let index = self.0.get_index_of(value).unwrap_or_else(|| self.0.insert_full(value.clone()).0);
-            u32::try_from(index).ok().map(Number)
+            Number::of_index(index)
         };
         Renumbered(other.0.iter().map(number).collect())
     }
@@ -87,7 +93,7 @@ impl<V: Default> ByNumber<V> {
 
     /// Of every number up to the largest that was updated, in their order.
     pub fn iter(&self) -> impl Iterator<Item = (Number, &V)> {
-        (0..).map(Number).zip(&self.0)
+        (0..).map_while(Number::of_index).zip(&self.0)
     }
 }
 

@@ -7,6 +7,7 @@ use super::fold::cost::{priced_model, usd};
 use super::numbered::{ByNumber, Number, Numbered};
 use super::record::id::Id;
 use super::record::{Message, Moment, Rating, Record, Transaction};
+use super::rows::Rows;
 
 pub const MINUTE: i64 = 60_000;
 pub const DAY: i64 = 24 * 60 * MINUTE;
@@ -58,10 +59,12 @@ pub struct Recent {
     horizon: Moment,
     users: Numbered<Id>,
     names: Numbered<Box<str>>,
-    turns: Vec<Turn>,
-    calls: Vec<Call>,
-    spendings: Vec<Spending>,
-    prompts: Vec<Prompt>,
+    turns: Rows<Turn>,
+    calls: Rows<Call>,
+    spendings: Rows<Spending>,
+    prompts: Rows<Prompt>,
+    /// When conversations began.
+    begun: Rows<Moment>,
 }
 
 impl Recent {
@@ -71,10 +74,11 @@ impl Recent {
             horizon,
             users: Numbered::default(),
             names: Numbered::default(),
-            turns: Vec::new(),
-            calls: Vec::new(),
-            spendings: Vec::new(),
-            prompts: Vec::new(),
+            turns: Rows::default(),
+            calls: Rows::default(),
+            spendings: Rows::default(),
+            prompts: Rows::default(),
+            begun: Rows::default(),
         }
     }
 
@@ -90,6 +94,9 @@ impl Recent {
                     self.spendings.extend(usd(row).map(|usd| Spending { at, usd }));
                     self.prompt(row, at);
                 }
+            }
+            Record::Conversation(conversation) => {
+                self.begun.extend(conversation.created.filter(|at| *at >= self.horizon));
             }
             _ => {}
         }
@@ -144,11 +151,12 @@ impl Recent {
             Some(Call { at: call.at, user, tool: names.number(call.tool)? })
         });
         self.calls.extend(calls);
-        self.spendings.extend(other.spendings.iter().filter(|spending| spending.at >= horizon));
+        self.spendings.extend(other.spendings.iter().copied().filter(|spending| spending.at >= horizon));
         let prompts = other.prompts.iter().filter(|prompt| prompt.at >= horizon);
         self.prompts.extend(
             prompts.filter_map(|prompt| Some(Prompt { model: names.number(prompt.model)?, ..*prompt })),
         );
+        self.begun.extend(other.begun.iter().copied().filter(|at| *at >= horizon));
     }
 
     /// Keeps only what is not before `horizon`.
@@ -158,9 +166,11 @@ impl Recent {
         self.calls.retain(|call| call.at >= horizon);
         self.spendings.retain(|spending| spending.at >= horizon);
         self.prompts.retain(|prompt| prompt.at >= horizon);
-        // What is empty need not keep its room: most of history is.
-        if self.turns.is_empty() && self.spendings.is_empty() && self.prompts.is_empty() {
-            *self = Self::since(self.horizon);
+        self.begun.retain(|at| *at >= horizon);
+        // Names and users of what is gone need not keep their room: most of history is.
+        if self.turns.is_empty() && self.calls.is_empty() && self.prompts.is_empty() {
+            let (spendings, begun) = (std::mem::take(&mut self.spendings), std::mem::take(&mut self.begun));
+            *self = Self { spendings, begun, ..Self::since(self.horizon) };
         }
     }
 
@@ -168,23 +178,16 @@ impl Recent {
     pub fn compact(&mut self) {
         self.users.compact();
         self.names.compact();
-        self.turns.shrink_to_fit();
-        self.calls.shrink_to_fit();
-        self.spendings.shrink_to_fit();
-        self.prompts.shrink_to_fit();
+        self.turns.compact();
+        self.calls.compact();
+        self.spendings.compact();
+        self.prompts.compact();
+        self.begun.compact();
     }
 
     /// Messages since `from`.
     pub fn turns(&self, from: Moment) -> impl Iterator<Item = &Turn> {
         self.turns.iter().filter(move |turn| turn.at >= from)
-    }
-
-    /// Users with a message since `from`, each once.
-    pub fn active(&self, from: Moment) -> impl Iterator<Item = Number> {
-        let mut is_seen = vec![false; self.users.values().len()];
-        self.turns(from).filter_map(|turn| turn.user).filter(move |user| {
-            is_seen.get_mut(user.index()).is_some_and(|is_seen| !std::mem::replace(is_seen, true))
-        })
     }
 
     /// Calls of tools since `from`.
@@ -202,6 +205,11 @@ impl Recent {
         self.prompts.iter().filter(move |prompt| prompt.at >= from)
     }
 
+    /// Conversations that began since `from`.
+    pub fn begun(&self, from: Moment) -> impl Iterator<Item = Moment> {
+        self.begun.iter().copied().filter(move |at| *at >= from)
+    }
+
     pub fn user(&self, number: Option<Number>) -> Option<&Id> {
         self.users.value(number?)
     }
@@ -210,9 +218,9 @@ impl Recent {
         self.names.value(number).map_or("", |name| name)
     }
 
-    /// Something of each user.
-    pub fn of_users<'a, V>(&'a self, of: impl Fn(&'a Id) -> V) -> ByNumber<V> {
-        self.users.values().map(of).collect()
+    /// All users, in the order of their numbers.
+    pub fn users(&self) -> impl Iterator<Item = &Id> {
+        self.users.values()
     }
 
     /// Something of each model, agent and tool.

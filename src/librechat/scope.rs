@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::numbered::{Number, Numbered};
+use super::numbered::{ByNumber, Number, Numbered};
+use super::presence::Presence;
 use super::recent::{DAY, LONGEST, Recent};
 use super::record::id::{Id, Key};
 use super::record::{Group, Moment, Record};
@@ -46,6 +47,7 @@ pub enum UserLabel {
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     users: HashMap<Id, Person>,
+    domains: Numbered<Box<str>>,
     agents: HashMap<Box<str>, Option<Box<str>>>,
     /// By the number of an agent's id.
     conversations: Table<Key, Number>,
@@ -58,7 +60,7 @@ pub struct Directory {
 
 #[derive(Clone, Debug)]
 struct Person {
-    domain: Option<Box<str>>,
+    domain: Option<Number>,
     /// Kept only when it is to be shown.
     email: Option<Box<str>>,
     source_id: Option<Id>,
@@ -74,7 +76,8 @@ impl Directory {
         match record {
             Record::User(user) => {
                 if let Some(id) = &user.id {
-                    let domain = user.email.as_deref().and_then(domain).map(Into::into);
+                    let domain = user.email.as_deref().and_then(domain);
+                    let domain = domain.and_then(|domain| self.domains.number(&*domain));
                     let email = user.email.as_deref().filter(|email| self.keeps_emails && !email.is_empty());
                     let (email, source_id) = (email.map(Into::into), user.source_id.clone());
                     self.users.insert(id.clone(), Person { domain, email, source_id });
@@ -117,7 +120,11 @@ impl Directory {
     }
 
     pub fn merge(&mut self, other: &Self) {
-        self.users.extend(other.users.iter().map(|(id, person)| (id.clone(), person.clone())));
+        let domains = self.domains.take_in(&other.domains);
+        self.users.extend(other.users.iter().map(|(id, person)| {
+            let domain = person.domain.and_then(|domain| domains.number(domain));
+            (id.clone(), Person { domain, ..person.clone() })
+        }));
         self.agents.extend(other.agents.iter().map(|(id, name)| (id.clone(), name.clone())));
         let agents = self.agent_ids.take_in(&other.agent_ids);
         for (id, agent) in other.conversations.iter() {
@@ -138,11 +145,12 @@ pub struct Names<'a> {
 }
 
 /// What an export is given: `at`, the instant of all values, the names, and what happened lately.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Scope<'a> {
     pub at: Moment,
     pub names: Names<'a>,
     pub recent: &'a Recent,
+    pub presence: Presence,
 }
 
 impl<'a> Deref for Scope<'a> {
@@ -162,6 +170,11 @@ pub enum Window {
 }
 
 impl Window {
+    /// The first moment of the window that ends `at` an instant.
+    pub const fn start(self, at: Moment) -> Moment {
+        at.before(self.millis())
+    }
+
     const fn millis(self) -> i64 {
         match self {
             Self::Day => DAY,
@@ -171,10 +184,27 @@ impl Window {
     }
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    pub fn new(at: Moment, names: Names<'a>, recent: &'a Recent) -> Self {
+        Self { at, names, recent, presence: Presence::new(at, &names, recent) }
+    }
+
     /// The first moment of a window.
     pub const fn start(&self, window: Window) -> Moment {
-        self.at.before(window.millis())
+        window.start(self.at)
+    }
+
+    /// How many of these users of the last 30 days are of which domain; nobody is of `unknown`.
+    pub fn by_domain(&self, users: impl Iterator<Item = Option<Number>>) -> Vec<(&'a str, usize)> {
+        let (mut known, mut unknown) = (ByNumber::<usize>::default(), 0);
+        for user in users {
+            match user.and_then(|user| self.presence.domain(user)) {
+                Some(domain) => known.update(domain, |number| *number += 1),
+                None => unknown += 1,
+            }
+        }
+        let known = known.iter().map(|(domain, number)| (self.domain_name(Some(domain)), *number));
+        known.chain([(UNKNOWN, unknown)]).filter(|(_, number)| *number > 0).collect()
     }
 }
 
@@ -190,7 +220,17 @@ impl<'a> Names<'a> {
 
     /// The domain of a user, or `unknown`.
     pub fn domain(&self, user: Option<&Id>) -> &'a str {
-        user.and_then(|id| self.directory.users.get(id)?.domain.as_deref()).unwrap_or(UNKNOWN)
+        self.domain_name(user.and_then(|id| self.domain_number(id)))
+    }
+
+    /// The domain of a user, if it is known.
+    pub fn domain_number(&self, user: &Id) -> Option<Number> {
+        self.directory.users.get(user)?.domain
+    }
+
+    /// A domain, or `unknown`.
+    pub fn domain_name(&self, number: Option<Number>) -> &'a str {
+        number.and_then(|number| self.directory.domains.value(number)).map_or(UNKNOWN, |domain| domain)
     }
 
     /// The labels of all groups.

@@ -3,9 +3,8 @@
 use super::{Fold, count, percent};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
-use crate::librechat::numbered::ByNumber;
-use crate::librechat::recent::DAY;
-use crate::librechat::record::{Moment, Record};
+use crate::librechat::presence::User;
+use crate::librechat::record::Record;
 use crate::librechat::scope::{Scope, Window};
 
 static ADOPTION_WEEK: Family<0> = Family::gauge(
@@ -50,31 +49,6 @@ pub struct Activity {
     registered: usize,
 }
 
-/// What a user did in a window.
-#[derive(Debug, Default)]
-struct Use {
-    messages: usize,
-    /// A bit for each day since the window began; the last one is of all beyond two months, which are in the future.
-    days: u64,
-}
-
-/// Of those who did anything.
-fn uses(scope: &Scope<'_>, window: Window) -> Vec<Use> {
-    let from = scope.start(window);
-    let day = |at: Moment| at.0.div_euclid(DAY);
-    let mut uses: ByNumber<Use> = ByNumber::default();
-    for turn in scope.recent.turns(from) {
-        if let Some(user) = turn.user {
-            let day = (day(turn.at) - day(from)).clamp(0, 63);
-            uses.update(user, |by_user| {
-                by_user.messages += 1;
-                by_user.days |= 1 << day;
-            });
-        }
-    }
-    uses.into_iter().filter(|by_user| by_user.messages > 0).collect()
-}
-
 impl Fold for Activity {
     const FAMILIES: &'static [Description] = &[
         ADOPTION_WEEK.describe(),
@@ -96,22 +70,22 @@ impl Fold for Activity {
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         let share = |users: usize| percent(count(users), count(self.registered));
-        let [day, week, month] = [Window::Day, Window::Week, Window::Month].map(|window| uses(scope, window));
-        let on = |uses: &[Use], days| uses.iter().filter(|by_user| by_user.days.count_ones() >= days).count();
-        samples.push(&DAILY, [], share(day.len()));
-        samples.push(&ADOPTION_WEEK, [], share(week.len()));
-        samples.push(&ADOPTION_MONTH, [], share(month.len()));
-        samples.push(&WEEKLY, [], share(on(&week, 3)));
-        samples.push(&MONTHLY, [], share(on(&month, 5)));
+        let users: Vec<_> = scope.presence.since(scope.start(Window::Month)).map(|(_, user)| user).collect();
+        let number = |is_one: &dyn Fn(&User) -> bool| users.iter().filter(|user| is_one(user)).count();
+        let since = |window| {
+            let from = scope.start(window);
+            number(&|user| user.last >= from)
+        };
+        samples.push(&DAILY, [], share(since(Window::Day)));
+        samples.push(&ADOPTION_WEEK, [], share(since(Window::Week)));
+        samples.push(&ADOPTION_MONTH, [], share(users.len()));
+        samples.push(&WEEKLY, [], share(number(&|user| user.week.count() >= 3)));
+        samples.push(&MONTHLY, [], share(number(&|user| user.month.count() >= 5)));
         let messages = scope.recent.turns(scope.start(Window::Month)).count();
-        samples.push(
-            &PER_USER,
-            [],
-            if month.is_empty() { 0.0 } else { count(messages) / count(month.len()) },
-        );
-        for (tier, range) in [("light", 1..10), ("medium", 10..50), ("heavy", 50..usize::MAX)] {
-            let users = month.iter().filter(|by_user| range.contains(&by_user.messages));
-            samples.push(&TIERS, [tier], count(users.count()));
+        let per_user = if users.is_empty() { 0.0 } else { count(messages) / count(users.len()) };
+        samples.push(&PER_USER, [], per_user);
+        for (tier, range) in [("light", 1..10), ("medium", 10..50), ("heavy", 50..u32::MAX)] {
+            samples.push(&TIERS, [tier], count(number(&|user| range.contains(&user.messages))));
         }
     }
 }
@@ -120,6 +94,7 @@ impl Fold for Activity {
 mod tests {
     use super::*;
     use crate::librechat::fold::testing::lines;
+    use crate::librechat::recent::DAY;
     use crate::librechat::record::id::Id;
     use crate::librechat::record::{Message, Moment, User};
 

@@ -3,7 +3,7 @@
 //! Agents are kept by id; their labels are found when exporting. Two agents of one name are one label: counts add up,
 //! means are pooled, distinct users are united, the latest use is taken.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::{Fold, count};
 use crate::exposition::family::{Description, Family};
@@ -195,13 +195,19 @@ fn export_recent(scope: &Scope<'_>, samples: &mut Samples) {
         Answerer::Agent(id) => scope.existing_agent(id),
         Answerer::Model(_) | Answerer::Assistant(_) => None,
     });
-    let mut users: BTreeMap<&str, HashSet<Number>> = BTreeMap::new();
-    for turn in scope.recent.turns(scope.start(Window::Month)) {
-        if let Some(label) = turn.model.and_then(|model| *labels.get(model)?) {
-            users.entry(label).or_default().extend(turn.user);
-        }
+    let label = |model: Option<Number>| model.and_then(|model| labels.get(model).copied().flatten());
+    let uses = scope.recent.turns(scope.start(Window::Month)).map(|turn| (turn.model, turn.user));
+    let mut uses: Vec<_> = uses.filter(|(model, _)| label(*model).is_some()).collect();
+    uses.sort_unstable();
+    uses.dedup();
+    let mut users: BTreeMap<&str, Vec<Number>> = BTreeMap::new();
+    for of_agent in uses.chunk_by(|(agent, _), (next, _)| agent == next) {
+        let Some(label) = of_agent.first().and_then(|(agent, _)| label(*agent)) else { continue };
+        users.entry(label).or_default().extend(of_agent.iter().filter_map(|(_, user)| *user));
     }
-    for (label, users) in users {
+    for (label, mut users) in users {
+        users.sort_unstable();
+        users.dedup();
         samples.push(&UNIQUE_USERS_30D, [label], count(users.len()));
     }
 }

@@ -44,7 +44,6 @@ static NEW_MONTH: Family<0> =
 #[derive(Clone, Debug, Default)]
 pub struct Conversations {
     by_id: Table<Key, Told>,
-    begun: Vec<Moment>,
 }
 
 /// What the messages of a conversation tell of it.
@@ -83,27 +82,20 @@ impl Fold for Conversations {
     ];
 
     fn absorb(&mut self, record: &Record<'_>) {
-        match record {
-            Record::Message(message) => {
-                if let Some(id) = message.conversation {
-                    let none = Told { messages: 1, ..Told::default() };
-                    let told = message.created.map_or(none, |at| Told { first: at, last: at, ..none });
-                    self.by_id.add(id, told);
-                }
-            }
-            Record::Conversation(conversation) => self.begun.extend(conversation.created),
-            _ => {}
+        let Record::Message(message) = record else { return };
+        if let Some(id) = message.conversation {
+            let none = Told { messages: 1, ..Told::default() };
+            let told = message.created.map_or(none, |at| Told { first: at, last: at, ..none });
+            self.by_id.add(id, told);
         }
     }
 
     fn merge(&mut self, other: &Self) {
         self.by_id.merge(&other.by_id);
-        self.begun.extend(&other.begun);
     }
 
     fn compact(&mut self) {
         self.by_id.compact();
-        self.begun.shrink_to_fit();
     }
 
     fn export_totals(&self, _names: &Names<'_>, samples: &mut Samples) {
@@ -127,8 +119,7 @@ impl Fold for Conversations {
         for (family, window) in
             [(&NEW_DAY, Window::Day), (&NEW_WEEK, Window::Week), (&NEW_MONTH, Window::Month)]
         {
-            let from = scope.start(window);
-            samples.push(family, [], count(self.begun.iter().filter(|at| **at >= from).count()));
+            samples.push(family, [], count(scope.recent.begun(scope.start(window)).count()));
         }
     }
 }

@@ -165,10 +165,16 @@ impl Fold for Cost {
         }
     }
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
-        for (family, window) in [(&DAY, Window::Day), (&WEEK, Window::Week), (&MONTH, Window::Month)] {
-            let spendings = scope.recent.spendings(scope.start(window));
-            // A sum of nothing is -0 otherwise.
-            samples.push(family, [], spendings.fold(0.0, |sum, spending| sum + spending.usd));
+        let windows = [(&DAY, Window::Day), (&WEEK, Window::Week), (&MONTH, Window::Month)];
+        let starts = windows.map(|(_, window)| scope.start(window));
+        let mut sums = [0.0; 3];
+        scope.recent.spendings(scope.start(Window::Month)).for_each(|spending| {
+            for (sum, start) in sums.iter_mut().zip(starts) {
+                *sum += if spending.at >= start { spending.usd } else { 0.0 };
+            }
+        });
+        for ((family, _), sum) in windows.into_iter().zip(sums) {
+            samples.push(family, [], sum);
         }
     }
 }

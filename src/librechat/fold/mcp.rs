@@ -1,13 +1,11 @@
 //! Calls of tools of MCP servers in the messages of the last 30 days, by the full name of the tool.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{Fold, count, percent};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
-use crate::librechat::numbered::Number;
+use crate::librechat::numbered::{ByNumber, Number};
 use crate::librechat::record::Record;
-use crate::librechat::scope::{Scope, UNKNOWN, Window};
+use crate::librechat::scope::{Scope, Window};
 
 static CALLS: Family<0> = Family::gauge(
     "librechat_mcp_tool_call_count_30d",
@@ -65,28 +63,34 @@ impl Fold for Mcp {
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         let mut all = 0;
         let is_mcp = scope.recent.of_names(|name| name.contains(DELIMITER));
-        let mut calls: BTreeMap<Number, BTreeMap<Option<Number>, usize>> = BTreeMap::new();
+        let mut calls: Vec<(Number, Option<Number>)> = Vec::new();
         for call in scope.recent.calls(scope.start(Window::Month)) {
             all += 1;
             if is_mcp.get(call.tool) == Some(&true) {
-                *calls.entry(call.tool).or_default().entry(call.user).or_default() += 1;
+                calls.push((call.tool, call.user));
             }
         }
-        let mcp: usize = calls.values().flat_map(BTreeMap::values).sum();
-        samples.push(&CALLS, [], count(mcp));
-        samples.push(&UTILIZATION, [], percent(count(mcp), count(all)));
-        let distinct: BTreeSet<_> = calls.values().flat_map(BTreeMap::keys).flatten().collect();
-        samples.push(&USERS, [], count(distinct.len()));
-        let domains = scope.recent.of_users(|user| scope.domain(Some(user)));
-        for (tool, users) in &calls {
+        samples.push(&CALLS, [], count(calls.len()));
+        samples.push(&UTILIZATION, [], percent(count(calls.len()), count(all)));
+        let mut users: ByNumber<bool> = ByNumber::default();
+        calls.sort_unstable();
+        for of_tool in calls.chunk_by(|(tool, _), (next, _)| tool == next) {
+            let Some((tool, _)) = of_tool.first() else { continue };
             let tool = scope.recent.name(*tool);
-            samples.push(&BY_TOOL, [tool], count(users.values().sum()));
-            samples.push(&USERS_BY_TOOL, [tool], count(users.keys().flatten().count()));
-            for (user, number) in users {
-                let domain = user.and_then(|user| domains.get(user)).copied().unwrap_or(UNKNOWN);
-                samples.push(&BY_DOMAIN, [tool, domain], count(*number));
+            let mut distinct = 0;
+            for of_user in of_tool.chunk_by(|(_, user), (_, next)| user == next) {
+                if let Some((_, Some(user))) = of_user.first() {
+                    distinct += 1;
+                    users.update(*user, |is_user| *is_user = true);
+                }
+            }
+            samples.push(&BY_TOOL, [tool], count(of_tool.len()));
+            samples.push(&USERS_BY_TOOL, [tool], count(distinct));
+            for (domain, number) in scope.by_domain(of_tool.iter().map(|(_, user)| *user)) {
+                samples.push(&BY_DOMAIN, [tool, domain], count(number));
             }
         }
+        samples.push(&USERS, [], count(users.iter().filter(|(_, is_user)| **is_user).count()));
     }
 }
 

@@ -50,7 +50,7 @@ impl Fold for Retention {
         for (family, window) in [(&WEEK, Window::Week), (&MONTH, Window::Month)] {
             let from = scope.start(window);
             let is_old = |id: &Id| self.0.get(id).is_some_and(|created| *created <= from);
-            let active = scope.recent.active(from);
+            let active = scope.presence.since(from).map(|(user, _)| user);
             let stayed = active.filter(|user| scope.recent.user(Some(*user)).is_some_and(is_old));
             let old = self.0.values().filter(|created| **created <= from).count();
             samples.push(family, [], percent(count(stayed.count()), count(old)));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fold, percent};
+use super::{Fold, count, percent};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::numbered::ByNumber;
@@ -103,13 +103,17 @@ impl Fold for Satisfaction {
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         let mut votes: ByNumber<Votes> = ByNumber::default();
-        for turn in scope.recent.turns(scope.start(Window::Month)) {
-            if let Some(rating) = turn.rating {
-                let domain = scope.domain(scope.recent.user(turn.user));
-                samples.push(&BY_DOMAIN, [domain, rating.label()], 1.0);
-            }
+        let mut rated = [(Rating::ThumbsUp, Vec::new()), (Rating::ThumbsDown, Vec::new())];
+        scope.recent.turns(scope.start(Window::Month)).for_each(|turn| {
+            let users = rated.iter_mut().find(|(rating, _)| turn.rating == Some(*rating));
+            users.into_iter().for_each(|(_, users)| users.push(turn.user));
             if let Some(model) = turn.model.filter(|_| turn.is_answer) {
                 votes.update(model, |votes| votes.add(turn.rating));
+            }
+        });
+        for (rating, users) in rated {
+            for (domain, ratings) in scope.by_domain(users.into_iter()) {
+                samples.push(&BY_DOMAIN, [domain, rating.label()], count(ratings));
             }
         }
         let (mut models, mut agents) = (BTreeMap::new(), BTreeMap::new());

@@ -1,6 +1,6 @@
 //! How many messages there were lately, when, and how many failed.
 
-use super::{Fold, count, percent};
+use super::{Fold, percent};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::numbered::ByNumber;
@@ -57,21 +57,20 @@ impl Fold for Traffic {
     fn merge(&mut self, _other: &Self) {}
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
-        for (family, window) in
-            [(&LAST_DAY, Window::Day), (&LAST_WEEK, Window::Week), (&LAST_MONTH, Window::Month)]
-        {
-            samples.push(family, [], count(scope.recent.turns(scope.start(window)).count()));
-        }
+        let [day, week, month] = [Window::Day, Window::Week, Window::Month].map(|window| scope.start(window));
+        let (mut of_day, mut of_week) = (0.0, 0.0);
         let (mut by_hour, mut by_weekday) = ([0.0; 24], [0.0; 7]);
         let (mut all, mut errors) = (0.0, 0.0);
         let mut by_model: ByNumber<(f64, f64)> = ByNumber::default();
-        for turn in scope.recent.turns(scope.start(Window::Month)) {
+        scope.recent.turns(month).for_each(|turn| {
             let hour = turn.at.0.rem_euclid(DAY) / HOUR;
             // 1970 began on a Thursday; the week begins on a Sunday.
             let weekday = (turn.at.0.div_euclid(DAY) + 4).rem_euclid(7);
             add_one(&mut by_hour, hour);
             add_one(&mut by_weekday, weekday);
             let error = f64::from(u8::from(turn.is_error));
+            of_day += f64::from(u8::from(turn.at >= day));
+            of_week += f64::from(u8::from(turn.at >= week));
             all += 1.0;
             errors += error;
             if let Some(model) = turn.model {
@@ -80,6 +79,9 @@ impl Fold for Traffic {
                     *errors += error;
                 });
             }
+        });
+        for (family, number) in [(&LAST_DAY, of_day), (&LAST_WEEK, of_week), (&LAST_MONTH, all)] {
+            samples.push(family, [], number);
         }
         for (hour, number) in (0..).zip(by_hour) {
             samples.push(&BY_HOUR, [&i32::to_string(&hour)], number);

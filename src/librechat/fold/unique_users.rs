@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use super::{Fold, count};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
-use crate::librechat::numbered::ByNumber;
 use crate::librechat::recent::MINUTE;
-use crate::librechat::record::id::Id;
 use crate::librechat::record::{Moment, Record};
 use crate::librechat::scope::{Scope, Window};
 
@@ -67,18 +65,9 @@ static SHARE: Family<1> = Family::gauge(
 #[derive(Clone, Debug, Default)]
 pub struct UniqueUsers;
 
-/// Active users.
-fn users<'a>(scope: &'a Scope<'_>, from: Moment) -> impl Iterator<Item = Option<&'a Id>> {
-    scope.recent.active(from).map(|user| scope.recent.user(Some(user)))
-}
-
 /// Active users by domain.
-fn by_domain<'a>(scope: &Scope<'_>, domains: &ByNumber<&'a str>, from: Moment) -> BTreeMap<&'a str, usize> {
-    let mut by_domain = BTreeMap::new();
-    for domain in scope.recent.active(from).filter_map(|user| domains.get(user)) {
-        *by_domain.entry(*domain).or_default() += 1;
-    }
-    by_domain
+fn by_domain<'a>(scope: &Scope<'a>, from: Moment) -> Vec<(&'a str, usize)> {
+    scope.by_domain(scope.presence.since(from).map(|(user, _)| Some(user)))
 }
 
 /// Active users by group, also of groups of whom nobody was active.
@@ -87,7 +76,8 @@ fn by_group<'a>(scope: &'a Scope<'_>, from: Moment) -> BTreeMap<&'a str, usize> 
     if groups.is_empty() {
         return groups;
     }
-    for group in users(scope, from).flat_map(|user| scope.groups_of(user)) {
+    let users = scope.presence.since(from).map(|(user, _)| scope.recent.user(Some(user)));
+    for group in users.flat_map(|user| scope.groups_of(user)) {
         *groups.entry(group).or_default() += 1;
     }
     groups
@@ -114,7 +104,6 @@ impl Fold for UniqueUsers {
     fn merge(&mut self, _other: &Self) {}
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
-        let domains = scope.recent.of_users(|user| scope.domain(Some(user)));
         let windows = [
             (scope.at.before(5 * MINUTE), &NOW, &NOW_BY_DOMAIN),
             (scope.start(Window::Day), &DAY, &DAY_BY_DOMAIN),
@@ -122,8 +111,8 @@ impl Fold for UniqueUsers {
             (scope.start(Window::Month), &MONTH, &MONTH_BY_DOMAIN),
         ];
         for (from, all, family) in windows {
-            let domains = by_domain(scope, &domains, from);
-            samples.push(all, [], count(domains.values().sum()));
+            let domains = by_domain(scope, from);
+            samples.push(all, [], count(domains.iter().map(|(_, users)| users).sum()));
             for (domain, users) in domains {
                 samples.push(family, [domain], count(users));
             }
@@ -138,8 +127,8 @@ impl Fold for UniqueUsers {
                 samples.push(family, [group], count(users));
             }
         }
-        let domains = by_domain(scope, &domains, scope.start(Window::Month));
-        let all = count(domains.values().sum());
+        let domains = by_domain(scope, scope.start(Window::Month));
+        let all = count(domains.iter().map(|(_, users)| users).sum());
         for (domain, users) in domains {
             samples.push(&SHARE, [domain], count(users) / all * 100.0);
         }
@@ -150,6 +139,7 @@ impl Fold for UniqueUsers {
 mod tests {
     use super::*;
     use crate::librechat::fold::testing::lines;
+    use crate::librechat::record::id::Id;
     use crate::librechat::record::{Group, Message, User};
 
     #[test]
