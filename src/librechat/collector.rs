@@ -18,8 +18,11 @@ use super::status::{Reach, Status, Tally};
 use super::sync::Sync;
 use crate::exposition::{Exposition, Snapshot};
 
-/// How often the source is asked whether it still answers, for `/health`.
-const CHECK_INTERVAL: Duration = Duration::from_secs(2);
+/// How often the source is asked whether it still answers, for `/health`, where nothing was noticed in the meantime.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often one is asked that did not answer.
+const CHECK_AGAIN: Duration = Duration::from_secs(1);
 
 /// After a failure the next attempt comes after a second, then two, four …, up to the interval.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -194,6 +197,10 @@ async fn check_again_and_again<S: Source>(source: &S, status: &Status) {
             }
             status.set_reach(reach);
         }
-        sleep(CHECK_INTERVAL).await;
+        let pause = if reach == Reach::Connected { CHECK_INTERVAL } else { CHECK_AGAIN };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = source.reason_to_check() => {}
+        }
     }
 }

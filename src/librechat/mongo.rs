@@ -10,6 +10,7 @@
 pub mod changes;
 pub mod connection;
 pub mod error;
+mod glance;
 pub mod indexes;
 pub mod login;
 pub mod projection;
@@ -17,13 +18,13 @@ mod query;
 pub mod uri;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::Hint;
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 use tokio::time::timeout;
 use tracing::info;
 
@@ -36,7 +37,7 @@ use super::record::fields::Oddities;
 use super::record::view::record;
 use super::record::{Collection, Moment, Record};
 use super::source::changes::{Start, Watched};
-use super::source::{Contents, Identity, Position, Range, Seen, Source, SourceError};
+use super::source::{Contents, Glances, Identity, Position, Range, Seen, Source, SourceError};
 use crate::secret::Live;
 
 /// How long a server may take to be found, and to connect to.
@@ -70,6 +71,10 @@ impl Settings {
 pub struct Mongo {
     settings: Settings,
     target: Live<Target>,
+    /// The collections that there were when the pass began.
+    present: Mutex<Vec<Collection>>,
+    /// That a server came, went, or became another kind.
+    noticed: Arc<Notify>,
 }
 
 /// A connection string and, once it is needed, the connection for it.
@@ -82,7 +87,7 @@ struct Target {
 impl Mongo {
     pub fn new(settings: Settings) -> Self {
         let target = Target { uri: settings.uri.clone(), connection: OnceCell::new() };
-        Self { settings, target: Live::new(target) }
+        Self { settings, target: Live::new(target), present: Mutex::default(), noticed: Arc::default() }
     }
 
     /// Goes on with another connection string, of the same database. A pass under way ends with the old one.
@@ -93,15 +98,19 @@ impl Mongo {
     /// The connection, made first when that is still to be done. The driver then connects again by itself.
     async fn connection(&self) -> Result<Arc<Connection>, SourceError> {
         let target = self.target.current();
-        let open = async || Connection::open(&target.uri, &self.settings).await.map(Arc::new);
+        let open = async || self.open(&target.uri).await.map(Arc::new);
         let connection = target.connection.get_or_try_init(open).await;
         connection.cloned().map_err(|error| error::explain(&error, &target.uri))
+    }
+
+    async fn open(&self, uri: &Uri) -> mongodb::error::Result<Connection> {
+        Connection::open(uri, &self.settings, Arc::clone(&self.noticed)).await
     }
 
     /// What a new connection finds, if it finds anything.
     async fn opens_replicated(&self) -> Option<bool> {
         let target = self.target.current();
-        Connection::open(&target.uri, &self.settings).await.ok().map(|connection| connection.is_replicated)
+        self.open(&target.uri).await.ok().map(|connection| connection.is_replicated)
     }
 
     fn explain(&self, error: &mongodb::error::Error) -> SourceError {
@@ -169,15 +178,22 @@ impl Source for Mongo {
         answer.map(|_| ()).map_err(|error| self.explain(&error))
     }
 
+    async fn reason_to_check(&self) {
+        self.noticed.notified().await;
+    }
+
     async fn prepare(&self) -> Result<Contents, SourceError> {
         let database = &self.connection().await?.database;
         let names = self.in_time(database.list_collection_names().into_future()).await?;
-        let found = Collection::ALL.iter().any(|known| names.iter().any(|name| name == known.name()));
-        Ok(if found {
-            Contents::LibreChat
-        } else {
+        let known = Collection::ALL.iter().copied();
+        let present: Vec<_> = known.filter(|known| names.iter().any(|name| name == known.name())).collect();
+        let contents = if present.is_empty() {
             Contents::Nothing { database: database.name().to_owned() }
-        })
+        } else {
+            Contents::LibreChat
+        };
+        *self.present.lock().unwrap_or_else(PoisonError::into_inner) = present;
+        Ok(contents)
     }
 
     async fn read(
@@ -205,6 +221,15 @@ impl Source for Mongo {
         let connection = self.connection().await?;
         let documents = connection.database.collection::<RawDocumentBuf>(collection.name());
         self.in_time(documents.estimated_document_count().into_future()).await.map(Some)
+    }
+
+    async fn glance(&self) -> Result<Glances, SourceError> {
+        if self.settings.tenant.is_some() {
+            return Ok(Glances::new());
+        }
+        let present = self.present.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let connection = self.connection().await?;
+        self.in_time(glance::read(&connection, &present)).await
     }
 
     async fn count_range(&self, collection: Collection, range: Range) -> Result<u64, SourceError> {

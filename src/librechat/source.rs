@@ -2,6 +2,8 @@
 
 pub mod changes;
 
+use std::collections::BTreeMap;
+
 use self::changes::{Start, Watched};
 use super::indexes::Indexes;
 use super::record::fields::Oddities;
@@ -16,6 +18,12 @@ pub trait Source: Send + Sync + 'static {
 
     /// Whether the source answers at all.
     fn check(&self) -> impl Future<Output = Result<(), SourceError>> + Send;
+
+    /// Waits until there is a reason to check at once: a server came, went, or became another kind. For ever where
+    /// nothing is noticed between checks.
+    fn reason_to_check(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
 
     /// Makes the source ready for one pass: connects if that is still to be done, and looks whether there is anything
     /// of LibreChat in it.
@@ -34,6 +42,18 @@ pub trait Source: Send + Sync + 'static {
     /// How many documents `collection` has, as far as that is known without looking: right but for crashes of the
     /// server. `None` when it is not known.
     fn count(&self, collection: Collection) -> impl Future<Output = Result<Option<u64>, SourceError>> + Send;
+
+    /// What can be told of all collections together for little; of those that are left out nothing is known.
+    fn glance(&self) -> impl Future<Output = Result<Glances, SourceError>> + Send {
+        async {
+            let mut glances = Glances::new();
+            for collection in Collection::ALL {
+                let count = self.count(*collection).await?;
+                glances.extend(count.map(|count| (*collection, Glance { count, newest: None })));
+            }
+            Ok(glances)
+        }
+    }
 
     /// How many documents there are in a range; reads no document.
     fn count_range(
@@ -68,6 +88,17 @@ pub trait Source: Send + Sync + 'static {
     }
 }
 
+/// What is told of a collection without looking into it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Glance {
+    /// How many documents it has: right but for crashes of the server.
+    pub count: u64,
+    /// The last `_id`; `None` when it is not known, or is no ObjectId.
+    pub newest: Option<Position>,
+}
+
+pub type Glances = BTreeMap<Collection, Glance>;
+
 /// An ObjectId, which is what nearly every document is found by: the only order that every installation has an index
 /// for. It begins with the second in which it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -80,6 +111,12 @@ impl Position {
         let mut bytes = [0; 12];
         bytes.iter_mut().zip(second.to_be_bytes()).for_each(|(byte, of_second)| *byte = of_second);
         Self(bytes)
+    }
+
+    /// The second in which it was made.
+    pub fn time(self) -> Moment {
+        let [a, b, c, d, ..] = self.0;
+        Moment(i64::from(u32::from_be_bytes([a, b, c, d])) * 1_000)
     }
 
     /// The one that follows; `None` after the last.

@@ -29,7 +29,7 @@ use super::indexes::Indexes;
 use super::recent::{LONGEST, MINUTE};
 use super::record::{Collection, Moment};
 use super::scope::Options;
-use super::source::{Source, SourceError};
+use super::source::{Glances, Source, SourceError};
 use super::status::Status;
 use crate::exposition::samples::Samples;
 
@@ -166,13 +166,14 @@ impl Holdings {
         if self.collections.iter().any(|shards| !shards.is_complete) {
             self.read_first(pass).await?;
         }
+        let glances = if told_since.is_none() { pass.source.glance().await? } else { Glances::default() };
         for shards in &mut self.collections {
             if let Some((indexes, since)) = &updated {
                 shards.mark_updated(*since, indexes, pass).await?;
             }
             shards.read_dirty(pass).await?;
             if told_since.is_none() {
-                shards.poll(pass).await?;
+                shards.poll(glances.get(&shards.collection).copied(), pass).await?;
             }
         }
         if told_since.is_none() && pass.changed.contains(&Collection::Transactions) {
@@ -187,10 +188,7 @@ impl Holdings {
     }
 
     async fn read_first<S: Source>(&mut self, pass: &mut Pass<'_, S>) -> Result<(), SourceError> {
-        let mut total = 0;
-        for shards in &self.collections {
-            total += pass.source.count(shards.collection).await?.unwrap_or_default();
-        }
+        let total = pass.source.glance().await?.values().map(|glance| glance.count).sum();
         let done = self.collections.iter().map(Shards::count).sum();
         pass.first = Some(Progress::new(total, done));
         for shards in self.collections.iter_mut().filter(|shards| !shards.is_complete) {
@@ -250,8 +248,9 @@ impl Holdings {
             }
             settled
         });
+        let empty = Folds::new(options, horizon);
         for shards in collections.iter_mut() {
-            shards.settle(at, |shard| settled.merge(&shard.folds));
+            shards.settle(at, &empty, |shard| settled.merge(&shard.folds));
         }
         let merged = whole.get_or_insert_with(|| {
             settled.forget(horizon);

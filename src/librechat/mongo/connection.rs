@@ -1,12 +1,14 @@
 //! One connection string's connection: the driver's client, and the session in which everything is read.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mongodb::bson::{Document, Timestamp, doc};
 use mongodb::change_stream::event::ResumeToken;
+use mongodb::event::EventHandler;
+use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{ClientOptions, DatabaseOptions, ReadConcern, ReadPreference, SelectionCriteria};
 use mongodb::{Client, ClientSession, Database};
-use tokio::sync::MutexGuard;
+use tokio::sync::{MutexGuard, Notify};
 
 use super::{CONNECT, Settings};
 use crate::librechat::mongo::uri::Uri;
@@ -31,15 +33,24 @@ pub struct Told {
 }
 
 impl Connection {
+    /// Lets `noticed` know when the driver finds that a server came, went, or became another kind.
+    ///
     /// # Errors
     /// The driver's: the look-up of a `mongodb+srv` name, or no server that answers.
-    pub async fn open(uri: &Uri, settings: &Settings) -> mongodb::error::Result<Self> {
+    pub async fn open(uri: &Uri, settings: &Settings, noticed: Arc<Notify>) -> mongodb::error::Result<Self> {
         let mut options = ClientOptions::parse(uri.expose()).await?;
         options.app_name.get_or_insert_with(|| "librechat-exporter".into());
         options.max_pool_size = Some(settings.pool_size);
         options.server_selection_timeout.get_or_insert(CONNECT);
         options.connect_timeout.get_or_insert(CONNECT);
         options.selection_criteria.get_or_insert(anyone());
+        options.sdam_event_handler = Some(EventHandler::callback(move |event| {
+            if let SdamEvent::ServerDescriptionChanged(change) = event
+                && change.previous_description.server_type() != change.new_description.server_type()
+            {
+                noticed.notify_one();
+            }
+        }));
         let has_concern = options.read_concern.is_some();
         let client = Client::with_options(options)?;
         let name = settings.database_name();

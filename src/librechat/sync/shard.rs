@@ -4,6 +4,9 @@ use crate::librechat::fold::Folds;
 use crate::librechat::record::Moment;
 use crate::librechat::source::{Position, Range, Seen};
 
+/// Something recent is looked at again after such a part of its age: the older it is the less it changes.
+const PART_OF_AGE: i64 = 32;
+
 /// Documents of a range, folded.
 #[derive(Debug)]
 pub struct Shard {
@@ -56,6 +59,12 @@ impl Shard {
     /// Whether nothing changed since.
     pub const fn is_same(&self, other: &Self) -> bool {
         self.count == other.count && self.fingerprint == other.fingerprint
+    }
+
+    /// Whether it was not verified for so long that it is to be looked at again.
+    pub fn is_due(&self, at: Moment) -> bool {
+        let age = |last: Position| at.0.saturating_sub(last.time().0);
+        self.last.is_none_or(|last| at.0.saturating_sub(self.verified.0) >= age(last) / PART_OF_AGE)
     }
 
     /// Whether documents that are yet to come belong to it.

@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 
 use super::shard::Shard;
+use crate::librechat::fold::Folds;
 use crate::librechat::indexes::Indexes;
 use crate::librechat::recent::MINUTE;
 use crate::librechat::record::{Collection, Moment};
-use crate::librechat::source::{Identity, Position, Range, Source, SourceError};
+use crate::librechat::source::{Glance, Identity, Position, Range, Source, SourceError};
 use crate::librechat::status::Tally;
 use crate::librechat::sync::pass::{Cut, Pass};
 
@@ -23,7 +24,7 @@ const SEARCH: u64 = 200_000;
 const QUERY_COST: u64 = 32;
 /// A document that is counted costs so much less than one that is read.
 const COUNTING_GAIN: u64 = 32;
-/// How long documents are read again at each refresh: most answers are finished, and rated, within minutes.
+/// How long documents are read again and again: most answers are finished, and rated, within minutes.
 const RECENT: i64 = 60 * MINUTE;
 /// Documents that are remembered as found late. When they are more, some are read again in vain.
 const LATE: usize = 16_384;
@@ -211,7 +212,7 @@ impl Shards {
         self.list.iter_mut().for_each(|shard| shard.is_dirty = true);
     }
 
-    /// Marks the old documents that were updated since, where an index finds them. What is recent is read again anyway.
+    /// Marks the documents that were updated since, where an index finds them.
     ///
     /// # Errors
     /// Those of the source.
@@ -222,13 +223,10 @@ impl Shards {
         pass: &Pass<'_, S>,
     ) -> Result<(), SourceError> {
         let Some(index) = indexes.of(self.collection) else { return Ok(()) };
-        let recent = Position::at(pass.at.before(RECENT));
         let (mut found, mut tally) = (Vec::new(), Tally::default());
         let reading = pass.source.read_updated(self.collection, since, index, |seen| {
             tally.add(seen.oddities);
-            if seen.identity.position().is_none_or(|position| position < recent) {
-                found.push((seen.identity, seen.fingerprint));
-            }
+            found.push((seen.identity, seen.fingerprint));
         });
         reading.await?;
         pass.status.tally(self.collection, "updated", tally.without_oddities());
@@ -259,18 +257,32 @@ impl Shards {
         Ok(())
     }
 
-    /// Looks for what has changed: what is new, what is recent, and what the count says is gone.
+    /// Looks for what has changed: what is new, what is recent, and what is gone, as far as a `glance` at the source does
+    /// not say that there is nothing.
     ///
     /// # Errors
     /// Those of the source.
-    pub async fn poll<S: Source>(&mut self, pass: &mut Pass<'_, S>) -> Result<(), SourceError> {
-        let before = pass.source.count(self.collection).await?;
+    pub async fn poll<S: Source>(
+        &mut self,
+        glance: Option<Glance>,
+        pass: &mut Pass<'_, S>,
+    ) -> Result<(), SourceError> {
+        let before = glance.map(|glance| glance.count);
         if before == Some(0) && self.count() == 0 {
             // Most collections of most installations. Rotation looks whether the count is right.
             return Ok(());
         }
-        self.read_on(pass).await?;
-        self.read_recent(before.is_some(), pass).await?;
+        let known = self.list.iter().rev().find_map(|shard| shard.last);
+        let is_quiet = known.is_some()
+            && glance
+                .is_some_and(|glance| glance.newest == known && self.explains(glance.count, glance.count));
+        let is_due = |shard: &Shard| {
+            shard.verified < pass.at && !(is_quiet && (shard.count == 0 || !self.is_due(shard, pass.at)))
+        };
+        if self.list.last().is_none_or(|last| !last.is_open() || is_due(last)) {
+            self.read_on(pass).await?;
+        }
+        self.read_recent(before.is_some(), is_quiet, pass).await?;
         let Some(before) = before else { return Ok(()) };
         if self.explains(before, before) {
             self.search = None;
@@ -280,14 +292,21 @@ impl Shards {
         self.search(before, after.unwrap_or(before), SEARCH, pass).await
     }
 
-    /// Reads the shards again that may still change a lot: those that are not settled, but for the open one, which
-    /// [`Self::read_on`] has read. `is_counted` says whether the source tells how many documents there are.
+    /// Whether a shard that is not settled is to be looked at again: small collections are read whole each time.
+    fn is_due(&self, shard: &Shard, at: Moment) -> bool {
+        self.count() <= SMALL || shard.is_due(at)
+    }
+
+    /// Reads the shards again that may still change a lot: those that are not settled and are due, but for the open one,
+    /// which [`Self::read_on`] has read. `is_counted` says whether the source tells how many documents there are,
+    /// `is_quiet` whether it told of none that is new.
     ///
     /// # Errors
     /// Those of the source.
     async fn read_recent<S: Source>(
         &mut self,
         is_counted: bool,
+        is_quiet: bool,
         pass: &mut Pass<'_, S>,
     ) -> Result<(), SourceError> {
         // Where nothing changes and a count tells of what comes late or goes, that is enough.
@@ -295,7 +314,10 @@ impl Shards {
         for index in 0..self.list.len() {
             let again = self.list.get(index).is_some_and(|shard| {
                 !shard.is_settled
+                    && !shard.is_open()
                     && shard.verified < pass.at
+                    && self.is_due(shard, pass.at)
+                    && !(is_quiet && shard.count == 0)
                     && !(is_counting_enough && shard.range.is_regular)
             });
             if again {
@@ -305,13 +327,25 @@ impl Shards {
         Ok(())
     }
 
-    /// Moves what has become old into `settle`, and joins it to large shards.
-    pub fn settle(&mut self, at: Moment, mut settle: impl FnMut(&Shard)) {
+    /// Moves what has become old into `settle`, and joins it to large shards. What is old in the open one need not be
+    /// read again, so that a new one begins behind it.
+    pub fn settle(&mut self, at: Moment, empty: &Folds, mut settle: impl FnMut(&Shard)) {
         if self.count() <= SMALL {
             return;
         }
         let recent = Position::at(at.before(RECENT));
-        for shard in self.list.iter_mut().filter(|shard| !shard.is_settled && shard.is_before(recent)) {
+        if let Some(open) = self.list.last_mut().filter(|open| open.is_open())
+            && open.last.is_some_and(|last| last < recent)
+            && let Some(behind) = open.cut()
+        {
+            let next = Shard::new(behind, empty.clone(), open.verified);
+            self.list.push(next);
+        }
+        let is_old = |shard: &Shard| !shard.is_settled && shard.is_before(recent);
+        if !self.list.iter().any(is_old) {
+            return;
+        }
+        for shard in self.list.iter_mut().filter(|shard| is_old(shard)) {
             settle(shard);
             shard.is_settled = true;
         }

@@ -1,0 +1,106 @@
+//! What the server tells of all collections at once: their sizes as it knows them without looking, and their last `_id`s.
+
+use futures_util::TryStreamExt as _;
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::error::{ErrorKind, Result};
+use mongodb::options::ReadConcern;
+
+use super::WORK;
+use super::connection::Connection;
+use crate::librechat::record::Collection;
+use crate::librechat::source::{Glance, Glances, Position};
+
+/// Looks at the collections that are `present`; the others are empty.
+///
+/// # Errors
+/// Those of the server.
+pub async fn read(connection: &Connection, present: &[Collection]) -> Result<Glances> {
+    let mut glances: Glances =
+        Collection::ALL.iter().map(|collection| (*collection, Glance::default())).collect();
+    match ask(connection, present).await {
+        Ok(answers) => {
+            for answer in &answers {
+                let collection = answer.get_str("of").ok();
+                let collection = present.iter().find(|known| Some(known.name()) == collection);
+                if let Some(glance) = collection.and_then(|collection| glances.get_mut(collection)) {
+                    note(answer, glance);
+                }
+            }
+        }
+        // A collection that has just gone, no right to statistics, or a server that cannot be asked so.
+        Err(error) if matches!(*error.kind, ErrorKind::Command(_)) => {
+            for collection in present {
+                let documents = connection.database.collection::<RawDocumentBuf>(collection.name());
+                let count = documents.estimated_document_count().await?;
+                glances.insert(*collection, Glance { count, newest: None });
+            }
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(glances)
+}
+
+/// Asks for everything in one command: a command costs both sides more than such an answer does.
+async fn ask(connection: &Connection, present: &[Collection]) -> Result<Vec<Document>> {
+    let Some(first) = present.first() else { return Ok(Vec::new()) };
+    let of = |collection: &Collection| doc! { "$literal": collection.name() };
+    let size = |collection| {
+        [doc! { "$collStats": { "count": {} } }, doc! { "$project": { "count": 1, "of": of(collection) } }]
+    };
+    let newest = |collection| {
+        let project = doc! { "$project": { "_id": 1, "of": of(collection) } };
+        vec![doc! { "$sort": { "_id": -1 } }, doc! { "$limit": 1 }, project]
+    };
+    let with = |collection: &Collection, pipeline: Vec<Document>| {
+        doc! { "$unionWith": { "coll": collection.name(), "pipeline": pipeline } }
+    };
+    let sizes = present.iter().skip(1).map(|collection| with(collection, size(collection).into()));
+    let newest = present.iter().map(|collection| with(collection, newest(collection)));
+    let pipeline = size(first).into_iter().chain(sizes).chain(newest);
+    let documents = connection.database.collection::<Document>(first.name());
+    // The only concern that statistics have. What is read because of them is read with the connection's own.
+    let answers = documents.aggregate(pipeline).read_concern(ReadConcern::local()).max_time(WORK);
+    answers.await?.try_collect().await
+}
+
+fn note(answer: &Document, glance: &mut Glance) {
+    // A cluster tells the size of each of its shards.
+    glance.count += answer.get("count").and_then(whole).unwrap_or_default();
+    if let Ok(id) = answer.get_object_id("_id") {
+        glance.newest = Some(Position(id.bytes()));
+    }
+}
+
+/// A count is of whichever type it fits into.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float is bounded")]
+fn whole(number: &Bson) -> Option<u64> {
+    match *number {
+        Bson::Int32(number) => u64::try_from(number).ok(),
+        Bson::Int64(number) => u64::try_from(number).ok(),
+        Bson::Double(number) => Some(number as u64),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::oid::ObjectId;
+
+    use super::*;
+
+    #[test]
+    fn sizes_add_up_and_an_odd_id_is_not_known() {
+        let mut glance = Glance::default();
+        [
+            doc! { "of": "files", "count": 3 },
+            doc! { "of": "files", "count": 4_i64 },
+            doc! { "of": "files", "count": 5.0 },
+        ]
+        .iter()
+        .for_each(|answer| note(answer, &mut glance));
+        note(&doc! { "of": "files", "_id": "text" }, &mut glance);
+        assert_eq!(glance, Glance { count: 12, newest: None });
+        note(&doc! { "of": "files", "_id": ObjectId::from_bytes([7; 12]) }, &mut glance);
+        assert_eq!(glance.newest, Some(Position([7; 12])));
+    }
+}
