@@ -117,7 +117,9 @@ impl Plan {
         }
         let step = YEAR / self.conversations() as i64;
         let start = self.until - YEAR + step * index as i64 + dice.random_range(0..step.max(1));
-        let start = start.min(self.until - SECOND - times.last().copied().unwrap_or_default());
+        // What would go on beyond the end was earlier, but not so that they all end together.
+        let latest = self.until - SECOND - times.last().copied().unwrap_or_default();
+        let start = if start > latest { latest - dice.random_range(0..20 * DAY) } else { start };
         let user = self.any_user(&mut dice);
         let agent = dice.random_bool(0.35).then(|| agent_id(dice.random_range(0..60)));
         let turn = Turn {

@@ -1,7 +1,9 @@
 //! What processes cost, and what a mongod says it looked at.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Database};
 use procfs::process::{Process, all_processes};
@@ -19,6 +21,22 @@ pub(crate) fn cpu(process: &Process) -> Duration {
     let stat = process.stat().unwrap();
     let ticks = (stat.utime + stat.stime) as f64;
     Duration::from_secs_f64(ticks / procfs::ticks_per_second() as f64)
+}
+
+/// CPU time until now of the threads of a mongod that serve the exporter's connections, by the connection. What the
+/// server does by itself is not in it: its diagnostics and its journal take more than an idle exporter asks for.
+pub(crate) async fn serving(client: &Client, mongod: &Process) -> BTreeMap<String, Duration> {
+    let admin = client.database("admin");
+    let operations = doc! { "$currentOp": { "allUsers": true, "idleConnections": true } };
+    let ours = doc! { "$match": { "appName": "librechat-exporter", "desc": { "$regex": "^conn" } } };
+    let found: Vec<Document> =
+        admin.aggregate([operations, ours]).await.unwrap().try_collect().await.unwrap();
+    let names: Vec<_> = found.iter().map(|operation| operation.get_str("desc").unwrap()).collect();
+    let threads = mongod.tasks().unwrap().flatten();
+    let ours = threads.filter_map(|thread| Some((thread.stat().ok()?.comm, thread.schedstat().ok()?)));
+    ours.filter(|(name, _)| names.contains(&name.as_str()))
+        .map(|(name, spent)| (name, Duration::from_nanos(spent.sum_exec_runtime)))
+        .collect()
 }
 
 /// The most memory it ever had resident, in MiB.

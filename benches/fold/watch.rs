@@ -19,25 +19,23 @@ pub(crate) type Column = Vec<(&'static str, String)>;
 /// The default.
 const INTERVAL: Duration = Duration::from_secs(30);
 /// Refreshes that are averaged over.
-const REFRESHES: f64 = 4.0;
+const REFRESHES: f64 = 8.0;
 const BURSTS: usize = 2;
 const SINGLES: usize = 3;
 
-/// Both processes, and what the server costs when nobody asks it anything.
+/// Both processes.
 struct Watched<'a> {
     database: &'a Database,
     exporter: Exporter,
     exporter_process: Process,
     mongod: Process,
-    /// Share of a core.
-    background: f64,
 }
 
 /// What was spent until some moment.
 struct Spent {
-    at: Instant,
     exporter: Duration,
-    mongod: Duration,
+    /// By the connection.
+    mongod: BTreeMap<String, Duration>,
     objects: i64,
     keys: i64,
     samples: BTreeMap<Series, f64>,
@@ -49,7 +47,6 @@ pub(crate) async fn watch(database: &Database, uri: &str, plan: &Plan) -> Column
     baseline::read(database, Order::Natural).await;
     let (documents, natural) = baseline::read(database, Order::Natural).await;
     let (_, ordered) = baseline::read(database, Order::Id).await;
-    let background = background(&mongod).await;
 
     let interval = INTERVAL.as_millis().to_string();
     let settings = [
@@ -66,7 +63,7 @@ pub(crate) async fn watch(database: &Database, uri: &str, plan: &Plan) -> Column
     }
     let first = start.elapsed();
     let exporter_process = machine::child("librechat-exporter");
-    let watched = Watched { database, exporter, exporter_process, mongod, background };
+    let watched = Watched { database, exporter, exporter_process, mongod };
     let mongod_cpu = machine::cpu(&watched.mongod) - cpu;
     let exporter_cpu = machine::cpu(&watched.exporter_process);
     let first_peak = machine::peak(&watched.exporter_process);
@@ -96,14 +93,6 @@ pub(crate) async fn watch(database: &Database, uri: &str, plan: &Plan) -> Column
     column
 }
 
-/// What a mongod does with nobody there.
-async fn background(mongod: &Process) -> f64 {
-    const TIME: Duration = Duration::from_secs(20);
-    let before = machine::cpu(mongod);
-    sleep(TIME).await;
-    (machine::cpu(mongod) - before).as_secs_f64() / TIME.as_secs_f64()
-}
-
 /// The same fold without pauses.
 async fn once(uri: &str, baseline: Duration) -> (&'static str, String) {
     let start = Instant::now();
@@ -121,9 +110,8 @@ impl Watched<'_> {
         let samples = self.exporter.scrape().await;
         let (objects, keys) = machine::examined(self.database.client()).await;
         Spent {
-            at: Instant::now(),
             exporter: machine::cpu(&self.exporter_process),
-            mongod: machine::cpu(&self.mongod),
+            mongod: machine::serving(self.database.client(), &self.mongod).await,
             objects,
             keys,
             samples,
@@ -145,7 +133,7 @@ impl Watched<'_> {
         }
     }
 
-    /// What a refresh costs, the server's own background taken off.
+    /// What a refresh costs, and all else that the exporter does in the time from one to the next.
     fn cost(&self, before: &Spent, after: &Spent, rows: [&'static str; 3], column: &mut Column) {
         let refreshes = Self::refreshes(&after.samples) - Self::refreshes(&before.samples);
         let each = |difference: f64| difference / refreshes;
@@ -153,8 +141,10 @@ impl Watched<'_> {
             let is_read = |series: &Series| series.name == "librechat_exporter_documents_read_total";
             spent.samples.iter().filter(|(series, _)| is_read(series)).map(|(_, value)| value).sum()
         };
-        let background = self.background * (after.at - before.at).as_secs_f64();
-        let mongod = (after.mongod - before.mongod).as_secs_f64() - background;
+        let gone = before.mongod.keys().filter(|connection| !after.mongod.contains_key(*connection));
+        assert_eq!(gone.count(), 0, "a connection was closed, and what it cost is not known");
+        let total = |spent: &Spent| spent.mongod.values().sum::<Duration>();
+        let mongod = (total(after) - total(before)).as_secs_f64();
         let exporter = (after.exporter - before.exporter).as_secs_f64();
         let objects = (after.objects - before.objects) as f64;
         let keys = (after.keys - before.keys) as f64;
@@ -178,21 +168,19 @@ impl Watched<'_> {
         self.cost(&before, &after, rows, column);
     }
 
-    /// A thousand messages and their transactions between two refreshes. Writing them is not counted.
+    /// A thousand messages and their transactions between two refreshes. Writing them is not counted: it is done over
+    /// other connections.
     async fn bursts(&self, plan: &Plan, column: &mut Column) {
         let (mut first, mut last) = (None, None);
-        let mut writing = Duration::ZERO;
         for burst in 0..BURSTS {
             self.refreshed(1.0).await;
             let before = self.spent().await;
             fill::insert(self.database, plan.fresh(burst, 1_000, now())).await;
-            writing += machine::cpu(&self.mongod) - before.mongod;
             first.get_or_insert(before);
             self.refreshed(1.0).await;
             last = Some(self.spent().await);
         }
-        if let (Some(first), Some(mut last)) = (first, last) {
-            last.mongod -= writing;
+        if let (Some(first), Some(last)) = (first, last) {
             let rows = [
                 "refreshes around 1,000 new messages: documents, keys examined",
                 "refreshes around 1,000 new messages: documents read",

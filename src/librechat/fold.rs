@@ -34,6 +34,7 @@ pub mod users;
 
 use std::sync::OnceLock;
 
+use super::numbered::{ByNumber, Number};
 use super::recent::Recent;
 use super::record::{Moment, Record};
 use super::scope::{Directory, Names, Options, Scope};
@@ -106,6 +107,15 @@ pub fn percent(part: f64, whole: f64) -> f64 {
     if whole == 0.0 { 0.0 } else { part / whole * 100.0 }
 }
 
+/// What stays as it is until something is absorbed.
+#[derive(Clone, Debug)]
+struct Lasting {
+    /// Figures over all time.
+    totals: Samples,
+    /// Of the users of the recent past.
+    domains: ByNumber<Option<Number>>,
+}
+
 macro_rules! folds {
     ($($field:ident: $fold:ty,)+) => {
         /// Every fold there is, and what their exports share.
@@ -115,8 +125,8 @@ macro_rules! folds {
             directory: Directory,
             recent: Recent,
             $($field: $fold,)+
-            /// Of what was absorbed by now, once they were asked for.
-            totals: OnceLock<Samples>,
+            /// Of what was absorbed by now, once it was asked for.
+            lasting: OnceLock<Lasting>,
         }
 
         impl Folds {
@@ -127,7 +137,7 @@ macro_rules! folds {
                     directory: Directory::new(&options),
                     recent: Recent::since(horizon),
                     $($field: Default::default(),)+
-                    totals: OnceLock::new(),
+                    lasting: OnceLock::new(),
                 }
             }
 
@@ -137,7 +147,7 @@ macro_rules! folds {
             }
 
             pub fn absorb(&mut self, record: &Record<'_>) {
-                self.totals.take();
+                self.lasting.take();
                 self.directory.absorb(record);
                 self.recent.absorb(record);
                 $(self.$field.absorb(record);)+
@@ -151,12 +161,13 @@ macro_rules! folds {
 
             /// Lets go of single happenings from before `horizon`.
             pub fn forget(&mut self, horizon: Moment) {
+                self.lasting.take();
                 self.recent.forget(horizon);
             }
 
             /// Takes in what another absorbed.
             pub fn merge(&mut self, other: &Self) {
-                self.totals.take();
+                self.lasting.take();
                 self.directory.merge(&other.directory);
                 self.recent.merge(&other.recent);
                 $(self.$field.merge(&other.$field);)+
@@ -165,14 +176,14 @@ macro_rules! folds {
             /// All figures as of `at`.
             pub fn export(&self, at: Moment) -> Samples {
                 let names = Names { directory: &self.directory, options: self.options };
-                let totals = self.totals.get_or_init(|| {
+                let Lasting { totals, domains } = self.lasting.get_or_init(|| {
                     let mut totals = Samples::default();
                     Self::families().for_each(|family| totals.declare(family));
                     $(self.$field.export_totals(&names, &mut totals);)+
-                    totals
+                    Lasting { totals, domains: names.domains(self.recent.users()) }
                 });
                 let mut samples = totals.clone();
-                let scope = Scope::new(at, names, &self.recent);
+                let scope = Scope::new(at, names, &self.recent, domains);
                 $(self.$field.export(&scope, &mut samples);)+
                 cap(&mut samples, self.options.max_label_values);
                 samples
@@ -231,7 +242,8 @@ pub(crate) mod testing {
         others.iter().chain(records).for_each(|record| directory.absorb(record));
         records.iter().for_each(|record| recent.absorb(record));
         let names = Names { directory: &directory, options };
-        let scope = Scope::new(Moment(at), names, &recent);
+        let domains = names.domains(recent.users());
+        let scope = Scope::new(Moment(at), names, &recent, &domains);
         let fold = |records: &[Record<'_>]| {
             let mut fold = F::default();
             records.iter().for_each(|record| fold.absorb(record));

@@ -98,19 +98,17 @@ impl Mongo {
     /// The connection, made first when that is still to be done. The driver then connects again by itself.
     async fn connection(&self) -> Result<Arc<Connection>, SourceError> {
         let target = self.target.current();
-        let open = async || self.open(&target.uri).await.map(Arc::new);
+        let noticed = || Arc::clone(&self.noticed);
+        let open = async || Connection::open(&target.uri, &self.settings, noticed()).await.map(Arc::new);
         let connection = target.connection.get_or_try_init(open).await;
         connection.cloned().map_err(|error| error::explain(&error, &target.uri))
-    }
-
-    async fn open(&self, uri: &Uri) -> mongodb::error::Result<Connection> {
-        Connection::open(uri, &self.settings, Arc::clone(&self.noticed)).await
     }
 
     /// What a new connection finds, if it finds anything.
     async fn opens_replicated(&self) -> Option<bool> {
         let target = self.target.current();
-        self.open(&target.uri).await.ok().map(|connection| connection.is_replicated)
+        let connection = Connection::open(&target.uri, &self.settings, Arc::default()).await;
+        connection.ok().map(|connection| connection.is_replicated)
     }
 
     fn explain(&self, error: &mongodb::error::Error) -> SourceError {

@@ -3,7 +3,7 @@
 use super::numbered::{ByNumber, Number};
 use super::recent::{DAY, Recent};
 use super::record::Moment;
-use super::scope::{Names, Window};
+use super::scope::Window;
 
 /// Every user who wrote or received a message in the last 30 days.
 #[derive(Debug)]
@@ -44,12 +44,13 @@ impl Default for User {
 }
 
 impl Presence {
-    pub fn new(at: Moment, names: &Names<'_>, recent: &Recent) -> Self {
+    /// `domains` are those of the users of the recent past.
+    pub fn new(at: Moment, recent: &Recent, domains: &ByNumber<Option<Number>>) -> Self {
         let day = |at: Moment| at.0.div_euclid(DAY);
         let (month, week) = (Window::Month.start(at), Window::Week.start(at));
         let first = day(month);
-        let user = |id| User { domain: names.domain_number(id), ..User::default() };
-        let mut users: ByNumber<User> = recent.users().map(user).collect();
+        let user = |domain: Option<Number>| User { domain, ..User::default() };
+        let mut users: ByNumber<User> = domains.iter().map(|(_, domain)| user(*domain)).collect();
         recent.turns(month).for_each(|turn| {
             let Some(number) = turn.user else { return };
             let day = day(turn.at) - first;

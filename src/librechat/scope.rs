@@ -185,8 +185,9 @@ impl Window {
 }
 
 impl<'a> Scope<'a> {
-    pub fn new(at: Moment, names: Names<'a>, recent: &'a Recent) -> Self {
-        Self { at, names, recent, presence: Presence::new(at, &names, recent) }
+    /// `domains` are those of the users of the recent past.
+    pub fn new(at: Moment, names: Names<'a>, recent: &'a Recent, domains: &ByNumber<Option<Number>>) -> Self {
+        Self { at, names, recent, presence: Presence::new(at, recent, domains) }
     }
 
     /// The first moment of a window.
@@ -223,8 +224,12 @@ impl<'a> Names<'a> {
         self.domain_name(user.and_then(|id| self.domain_number(id)))
     }
 
-    /// The domain of a user, if it is known.
-    pub fn domain_number(&self, user: &Id) -> Option<Number> {
+    /// The domains of users, where they are known.
+    pub fn domains<'b>(&self, users: impl Iterator<Item = &'b Id>) -> ByNumber<Option<Number>> {
+        users.map(|user| self.domain_number(user)).collect()
+    }
+
+    fn domain_number(&self, user: &Id) -> Option<Number> {
         self.directory.users.get(user)?.domain
     }
 

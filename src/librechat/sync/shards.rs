@@ -276,10 +276,7 @@ impl Shards {
         let is_quiet = known.is_some()
             && glance
                 .is_some_and(|glance| glance.newest == known && self.explains(glance.count, glance.count));
-        let is_due = |shard: &Shard| {
-            shard.verified < pass.at && !(is_quiet && (shard.count == 0 || !self.is_due(shard, pass.at)))
-        };
-        if self.list.last().is_none_or(|last| !last.is_open() || is_due(last)) {
+        if self.list.last().is_none_or(|last| !last.is_open() || self.may_differ(last, is_quiet, pass.at)) {
             self.read_on(pass).await?;
         }
         self.read_recent(before.is_some(), is_quiet, pass).await?;
@@ -292,9 +289,12 @@ impl Shards {
         self.search(before, after.unwrap_or(before), SEARCH, pass).await
     }
 
-    /// Whether a shard that is not settled is to be looked at again: small collections are read whole each time.
-    fn is_due(&self, shard: &Shard, at: Moment) -> bool {
-        self.count() <= SMALL || shard.is_due(at)
+    /// Whether a shard that is not settled may be another one than it was: it is open and something is new, or it was not
+    /// looked at for a while. Small collections are looked at each time. `is_quiet` says that nothing came or went.
+    fn may_differ(&self, shard: &Shard, is_quiet: bool, at: Moment) -> bool {
+        let is_due = self.count() <= SMALL || shard.is_due(at);
+        let is_empty_still = is_quiet && shard.count == 0;
+        shard.verified < at && (shard.is_open() && !is_quiet || is_due && !is_empty_still)
     }
 
     /// Reads the shards again that may still change a lot: those that are not settled and are due, but for the open one,
@@ -312,13 +312,10 @@ impl Shards {
         // Where nothing changes and a count tells of what comes late or goes, that is enough.
         let is_counting_enough = is_counted && self.is_immutable();
         for index in 0..self.list.len() {
-            let again = self.list.get(index).is_some_and(|shard| {
-                !shard.is_settled
-                    && !shard.is_open()
-                    && shard.verified < pass.at
-                    && self.is_due(shard, pass.at)
-                    && !(is_quiet && shard.count == 0)
-                    && !(is_counting_enough && shard.range.is_regular)
+            let recent = self.list.get(index).filter(|shard| !shard.is_settled && !shard.is_open());
+            let again = recent.is_some_and(|shard| {
+                let is_counted = is_counting_enough && shard.range.is_regular;
+                !is_counted && self.may_differ(shard, is_quiet, pass.at)
             });
             if again {
                 self.read_again(index, "recent", pass).await?;
