@@ -2,11 +2,12 @@
 //! in rotation.
 //!
 //! Collections are cut into [`shards`] by `_id`. Where the source tells of changes ([`following`]), a refresh reads the
-//! shards that they are in, and nothing else. Elsewhere it reads the open shard at the end and those of the last hour, and
-//! those that hold what an operator's index finds to be updated; where the server's count of a collection is not what is
-//! held, it counts shards, by their keys alone, to find the ones that lost documents; and it reads a bounded number of
-//! documents of the least recently verified shards again, so that within a round everything was. So late changes to old
-//! documents show within that time at the latest, everything else at once.
+//! shards that they are in, and nothing else. Elsewhere a glance tells where something is new, whose open shard it reads; it
+//! reads those of the last hour, the less often the older they are, and those that hold what an operator's index finds to
+//! be updated; where the server's count of a collection is not what is held, it counts shards, by their keys alone, to
+//! find the ones that lost documents; and it reads a bounded number of documents of the least recently verified shards
+//! again, so that within a round everything was. So late changes to old documents show within that time at the latest,
+//! everything else within minutes.
 //!
 //! Settled shards, those that are not of the last hour, are merged once; a refresh in which something changed merges
 //! the few others to a copy. Whatever is read is shown to the [`Events`], which outlive every new reading.

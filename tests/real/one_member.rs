@@ -179,11 +179,21 @@ async fn the_narrowest_role_is_enough_for_following_changes() {
     until_mode(&exporter, "change_stream").await;
     insert_message(mongod).await;
     exporter.until_sample("librechat_message_count", Some(3001.0)).await;
+    let revoke = async |action: &str| {
+        let privileges = [doc! { "resource": { "db": DATABASE, "collection": "" }, "actions": [action] }];
+        let revoke = doc! { "revokePrivilegesFromRole": &name, "privileges": privileges.to_vec() };
+        database.run_command(revoke).await.unwrap();
+    };
     // Without the right to them changes are looked for.
-    let privileges = [doc! { "resource": { "db": DATABASE, "collection": "" }, "actions": ["changeStream"] }];
-    let revoke = doc! { "revokePrivilegesFromRole": &name, "privileges": privileges.to_vec() };
-    database.run_command(revoke).await.unwrap();
+    revoke("changeStream").await;
     let exporter = Exporter::serve(&[("MONGO_URI", &mongod.uri_as(user))]).await;
     exporter.until_sample("librechat_message_count", Some(3001.0)).await;
     until_mode(&exporter, "polling").await;
+    insert_message(mongod).await;
+    exporter.until_sample("librechat_message_count", Some(3002.0)).await;
+    // Without the right to statistics each collection is asked by itself.
+    revoke("collStats").await;
+    insert_message(mongod).await;
+    exporter.until_sample("librechat_message_count", Some(3003.0)).await;
+    exporter.until_sample("librechat_up", Some(1.0)).await;
 }
