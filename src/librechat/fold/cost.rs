@@ -164,6 +164,7 @@ impl Fold for Cost {
             samples.push(&BY_AGENT, [names.agent(names.conversation_agent_id(agent))], usd);
         }
     }
+
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         let windows = [(&DAY, Window::Day), (&WEEK, Window::Week), (&MONTH, Window::Month)];
         let starts = windows.map(|(_, window)| scope.start(window));

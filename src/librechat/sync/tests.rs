@@ -5,10 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use prometheus_client::registry::Registry;
 
+use super::shard::Shard;
+use super::shards::SMALL;
 use super::*;
 use crate::librechat::collector::{fold, moment};
 use crate::librechat::demo::Demo;
-use crate::librechat::source::Position;
+use crate::librechat::source::{Position, Range};
 
 const START: u64 = 1_795_247_940;
 
@@ -46,6 +48,36 @@ async fn what_is_kept_current_is_what_a_fresh_reading_comes_to() {
         }
     }
     assert!(sync.holdings.collections.iter().any(|shards| shards.list.iter().any(|shard| shard.is_settled)));
+}
+
+#[test]
+fn an_open_shard_of_old_documents_is_closed_so_that_it_is_not_read_each_time() {
+    let at = Moment(1_795_247_940_000);
+    let empty = Folds::new(Options::default(), at);
+    for (minutes, shards_after) in [(59, 1), (61, 2)] {
+        let last = Position::at(at.before(minutes * MINUTE));
+        let mut open = Shard::new(Range::ALL, empty.clone(), at);
+        (open.count, open.last) = (SMALL + 1, Some(last));
+        let mut shards = Shards::new(Collection::Files);
+        shards.list.push(open);
+        let mut settled = 0;
+        shards.settle(at, &empty, |shard| settled += shard.count);
+        assert_eq!((shards.list.len(), settled > 0), (shards_after, shards_after == 2), "{minutes} minutes");
+        let open = shards.list.last().unwrap();
+        assert!(open.is_open() && open.range.contains(last.next()));
+        assert_eq!(open.range.contains(Some(last)), open.count > 0, "{minutes} minutes");
+    }
+}
+
+#[test]
+fn a_shard_is_due_after_a_part_of_the_age_of_its_newest_document() {
+    let verified = Moment(1_795_247_940_000);
+    let after = |seconds: i64| Moment(verified.0 + seconds * 1_000);
+    let mut shard = Shard::new(Range::ALL, Folds::new(Options::default(), verified), verified);
+    assert!(shard.is_due(verified), "of what is empty, or has other ids, no age is known");
+    shard.last = Some(Position::at(after(-32 * 60)));
+    assert!(!shard.is_due(after(61)));
+    assert!(shard.is_due(after(62)));
 }
 
 #[test]
