@@ -5,12 +5,13 @@ pub mod login;
 pub mod signals;
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, bail};
 use prometheus_client::registry::Registry;
 use tokio::runtime::Builder;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -44,6 +45,22 @@ pub enum Ended {
     Drained,
     /// A second signal came, or the time ran out.
     Cut,
+}
+
+/// Runs something that never ends beside the runtime of the servers: its timers wake one thread, and its memory lies
+/// together. What it gives is ready when it has panicked.
+fn on_a_thread_of_its_own(
+    name: &str,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<oneshot::Receiver<()>> {
+    let runtime = Builder::new_current_thread().enable_all().build().context("a runtime cannot start")?;
+    let (running, ended) = oneshot::channel();
+    let run = move || {
+        let _running = running;
+        runtime.block_on(work);
+    };
+    thread::Builder::new().name(name.into()).spawn(run).context("a thread cannot start")?;
+    Ok(ended)
 }
 
 /// The database of the settings, and what keeps its connection string current.
@@ -102,9 +119,7 @@ pub async fn serve<S: Source>(
 
     let pace = Pace { interval: config.refresh_interval, sweep: config.sweep_interval };
     let collector = Collector::new(source, exposition, status, pace, config.options, clock::now);
-    // A thread of its own, which the driver's timers wake alone, and whose memory lies together.
-    let runtime = Builder::new_current_thread().enable_all().build().context("the runtime cannot start")?;
-    let collecting = tokio::task::spawn_blocking(move || runtime.block_on(collector.run()));
+    let collecting = on_a_thread_of_its_own("collector", collector.run())?;
     tokio::spawn(Reloader::new(watches, reloads).run(signals.hangups()));
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();

@@ -97,15 +97,6 @@ impl<V: Default> ByNumber<V> {
     }
 }
 
-impl<V> IntoIterator for ByNumber<V> {
-    type Item = V;
-    type IntoIter = std::vec::IntoIter<V>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
 impl<V> FromIterator<V> for ByNumber<V> {
     /// Of the numbers from 0 on.
     fn from_iter<I: IntoIterator<Item = V>>(values: I) -> Self {
