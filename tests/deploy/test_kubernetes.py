@@ -3,6 +3,7 @@ restricted Pod Security Standard, and the running exporter."""
 
 import copy
 import pathlib
+import re
 import tempfile
 import unittest
 
@@ -245,11 +246,14 @@ class ChartTest(unittest.TestCase):
     def test_the_versions_are_those_of_the_program(self):
         program = next(line for line in (ROOT / "Cargo.toml").read_text().splitlines() if line.startswith("version = "))
         version = program.split('"')[1]
+        (repository,) = re.findall(r'^repository = "https://github.com/(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)
+        image = f"ghcr.io/{repository}"
         described = yaml.safe_load((CHART / "Chart.yaml").read_text())
         self.assertEqual(described["appVersion"], version)
         for objects in (plain(), rendered()):
-            self.assertEqual(pod(objects)["containers"][0]["image"], f"librechat-exporter:{version}")
-        self.assertIn(f"image: librechat-exporter:{version}\n", (ROOT / "compose.yaml").read_text())
+            self.assertEqual(pod(objects)["containers"][0]["image"], f"{image}:{version}")
+        for file in ("compose.yaml", "compose.demo.yaml", "deploy/compose/librechat.override.yaml"):
+            self.assertIn(f"image: {image}:{version}\n", (ROOT / file).read_text())
 
 
 if __name__ == "__main__":
