@@ -49,6 +49,7 @@ mod behind_proxy;
 mod change_streams;
 mod dashboards;
 mod docs;
+mod dotenv;
 mod gauges;
 mod golden;
 mod harness;
