@@ -6,8 +6,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use time::OffsetDateTime;
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::fold::Folds;
 use super::recent::LONGEST;
@@ -15,7 +16,7 @@ use super::record::{Collection, Moment};
 use super::scope::Options;
 use super::source::{Contents, Source, SourceError};
 use super::status::{Reach, Status, Tally};
-use super::sync::Sync;
+use super::sync::{Inventory, Sync};
 use crate::exposition::{Exposition, Snapshot};
 
 /// How often the source is asked whether it still answers, for `/health`, where nothing was noticed in the meantime.
@@ -79,10 +80,16 @@ impl<S: Source> Collector<S> {
         let mut trouble: Option<SourceError> = None;
         let mut contents = Contents::LibreChat;
         let mut retry = FIRST_RETRY;
+        let mut is_first = true;
         loop {
             let started = Instant::now();
             match self.refresh(&mut sync, started).await {
                 Ok(found) => {
+                    let (took, read) = (started.elapsed(), self.status.take_lately_read());
+                    debug!("refreshed in {} ms: documents read: {read}", took.as_millis());
+                    if std::mem::take(&mut is_first) {
+                        report_inventory(sync.inventory(), took);
+                    }
                     if trouble.take().is_some() {
                         info!("{} is read again", S::NAME);
                     }
@@ -93,7 +100,7 @@ impl<S: Source> Collector<S> {
                 Err(error) => {
                     self.status.failed(started.elapsed());
                     if trouble.as_ref() != Some(&error) {
-                        warn!("the refresh failed, and is tried again: {error}");
+                        warn!("the refresh failed, retrying: {error}");
                         trouble = Some(error);
                     }
                     sleep(retry.min(interval)).await;
@@ -119,7 +126,11 @@ impl<S: Source> Collector<S> {
 
     async fn refresh(&self, sync: &mut Sync, started: Instant) -> Result<Contents, SourceError> {
         let began = moment((self.clock)());
+        let connection = self.source.connection_number();
         let contents = self.source.prepare().await?;
+        if self.source.connection_number() != connection {
+            debug!("connected to {} anew", S::NAME);
+        }
         let folds = sync.refresh(&*self.source, &self.status, began).await?;
         let events = sync.events();
         let at = (self.clock)();
@@ -167,6 +178,18 @@ pub fn moment(at: SystemTime) -> Moment {
         Ok(since) => millis(since),
         Err(before) => -millis(before.duration()),
     })
+}
+
+/// Says what the first refresh found, so that another database than the one that was meant is seen at once.
+fn report_inventory(found: Inventory, took: Duration) {
+    let Inventory { messages, users, transactions, since } = found;
+    let day = since.and_then(|since| OffsetDateTime::from_unix_timestamp(since.0.div_euclid(1_000)).ok());
+    let since = day.map(|day| format!(", the oldest of {}", day.date())).unwrap_or_default();
+    info!(
+        "the initial read took {:.1} s and found {messages} messages, {users} users and {transactions} transactions{since}; \
+         /metrics is ready",
+        took.as_secs_f64()
+    );
 }
 
 /// Tells of a change: a new LibreChat is empty too, so this is a warning and no more.
