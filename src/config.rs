@@ -140,6 +140,9 @@ fn mongo(vars: &mut Vars, needs: Needs) -> Option<Option<MongoSettings>> {
     let uri = load(vars, ["MONGO_URI", "MONGO_URI_FILE"], area.mongo_uri, area.mongo_uri_file, Uri::parse)?;
     match (uri, needs) {
         (Some(uri), _) => {
+            if let Some(warning) = uri.value.warning() {
+                vars.warn("MONGO_URI", warning);
+            }
             let settings = mongo::Settings {
                 uri: uri.value.clone(),
                 database: area.mongo_database,

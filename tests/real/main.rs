@@ -59,6 +59,7 @@ mod oauth2;
 mod one_member;
 mod operator;
 mod outage;
+mod reasons;
 mod rotation;
 mod scrape;
 mod session;
