@@ -45,6 +45,7 @@ mod vmagent;
 // The tests.
 mod behind_basic;
 mod behind_proxy;
+mod compat;
 mod dashboards;
 mod docs;
 mod gauges;
