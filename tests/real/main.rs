@@ -47,6 +47,7 @@ mod wire_proxy;
 mod behind_basic;
 mod behind_proxy;
 mod change_streams;
+mod compat;
 mod dashboards;
 mod docs;
 mod gauges;
