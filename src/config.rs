@@ -64,6 +64,8 @@ pub struct Config {
     pub log_format: Option<LogFormat>,
     /// What works and is probably not meant: one line each.
     pub warnings: Vec<String>,
+    /// What is worth a line though nothing is wrong: which `.env` file was read.
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -127,6 +129,7 @@ impl Config {
                     log_level: log.log_level,
                     log_format: log.log_format,
                     warnings,
+                    notes: vars.take_notes(),
                 })
             }
             _ => Err(problems),

@@ -50,6 +50,7 @@ mod change_streams;
 mod compat;
 mod dashboards;
 mod docs;
+mod dotenv;
 mod gauges;
 mod golden;
 mod harness;
