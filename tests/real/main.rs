@@ -57,6 +57,7 @@ mod harness;
 mod librechat_unbroken;
 mod mistakes;
 mod mtls;
+mod native_histograms;
 mod oauth2;
 mod one_member;
 mod operator;
