@@ -16,6 +16,7 @@
 //! | 338–349 | [`negotiation`] |
 //! | 362–364, 381 | [`signals`] |
 //! | 368–412 | [`settings`] |
+//! | security review 1 | [`hanging_up`] |
 //! | 413–430 | [`canaries`]; every refusal of every room goes through [`refusal`] |
 //!
 //! Tested elsewhere, or not at all:
@@ -61,6 +62,7 @@ mod authorization;
 mod canaries;
 mod connections;
 mod framing;
+mod hanging_up;
 mod limits;
 mod lockout;
 mod negotiation;
