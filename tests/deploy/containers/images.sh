@@ -155,7 +155,9 @@ base_images() {
 program_image() {
     local name container
     name=$(sed -nE 's#^ *image: (ghcr.io/.*)#\1#p' compose.yaml)
-    docker build --network none --progress plain --build-arg REVISION="$(git rev-parse HEAD)" --tag "$name" . >target/image.log 2>&1 || {
+    REVISION=$(git rev-parse HEAD)
+    export REVISION
+    docker build --network none --progress plain --build-arg REVISION="$REVISION" --tag "$name" . >target/image.log 2>&1 || {
         tail -n 40 target/image.log >&2
         fail 'the image was not built; all of it is in target/image.log'
     }
