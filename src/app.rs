@@ -26,6 +26,7 @@ use crate::http::listener::{Address, Listener};
 use crate::http::serve::Server;
 use crate::http::{Site, Surface, record, router};
 use crate::librechat::collector::{Collector, Pace, fold, limit, moment, report_contents};
+use crate::librechat::fold::readable::leave_out;
 use crate::librechat::mongo::Mongo;
 use crate::librechat::mongo::uri::Uri;
 use crate::librechat::scope::Options;
@@ -88,6 +89,7 @@ pub async fn once<S: Source>(source: &S, options: Options, at: SystemTime) -> an
     let folds = fold(source, &status, options, moment(at)).await?;
     status.finish_once(at, started.elapsed());
     let mut samples = folds.export(moment(at));
+    leave_out(&mut samples, &source.unreadable());
     limit(&mut Limiter::new(options.max_series), &mut samples);
     let snapshot = Snapshot::render(samples, at, started);
     // Only what the fold says of itself: the metrics of a process that is gone mean nothing in a textfile.

@@ -1,6 +1,7 @@
 //! The command line: `serve`, `demo`, `once`, `check-config`, `healthcheck`, one function each.
 
 pub mod check_config;
+mod connect;
 pub mod healthcheck;
 
 use std::io::Write as _;
@@ -50,7 +51,11 @@ enum Command {
         at: Option<SystemTime>,
     },
     /// Check the settings, print them without secrets, and say which authorizers are on.
-    CheckConfig,
+    CheckConfig {
+        /// Also connect to MongoDB, and say what it can do and what it refuses.
+        #[arg(long)]
+        connect: bool,
+    },
     /// Ask the local /health; exits with 0 when it answers 200, else with 1.
     Healthcheck {
         /// What to ask instead of /health on HOST and PORT.
@@ -77,7 +82,7 @@ pub fn main() -> ExitCode {
     let needs = if matches!(command, Command::Demo { .. }) { Needs::Nothing } else { Needs::Mongo };
     match command {
         Command::Healthcheck { url } => run(|| healthcheck::healthcheck(vars, url.as_deref())),
-        Command::CheckConfig => run(|| Ok(check_config::check_config(vars))),
+        Command::CheckConfig { connect } => run(|| check_config::check_config(vars, connect)),
         command => {
             let mut vars = vars;
             match Config::read(&mut vars, needs) {

@@ -153,6 +153,7 @@ fn mongo(vars: &mut Vars, needs: Needs) -> Option<Option<MongoSettings>> {
                 database: area.mongo_database,
                 pool_size: area.mongo_pool_size.0,
                 tenant: area.tenant_id,
+                read_concern: area.read_concern,
             };
             Some(Some(MongoSettings { uri, settings }))
         }

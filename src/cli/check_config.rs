@@ -8,11 +8,11 @@ use super::{bad_configuration, complain};
 use crate::config::{Config, Needs, VARIABLES};
 use crate::vars::Vars;
 
-pub(super) fn check_config(mut vars: Vars) -> ExitCode {
+pub(super) fn check_config(mut vars: Vars, connect: bool) -> anyhow::Result<ExitCode> {
     let settings = effective(&vars);
-    let config = match Config::read(&mut vars, Needs::Mongo) {
+    let mut config = match Config::read(&mut vars, Needs::Mongo) {
         Ok(config) => config,
-        Err(problems) => return bad_configuration(&problems),
+        Err(problems) => return Ok(bad_configuration(&problems)),
     };
     for note in &config.notes {
         // Standard output has the settings alone.
@@ -24,9 +24,9 @@ pub(super) fn check_config(mut vars: Vars) -> ExitCode {
     let text = format!("{settings}\n{}", summary(&config));
     if std::io::stdout().write_all(text.as_bytes()).is_err() {
         complain("the settings cannot be written");
-        return ExitCode::FAILURE;
+        return Ok(ExitCode::FAILURE);
     }
-    ExitCode::SUCCESS
+    if connect { super::connect::connect(&mut config) } else { Ok(ExitCode::SUCCESS) }
 }
 
 /// Every variable as it is in force.

@@ -10,6 +10,7 @@ use crate::auth::jwt::settings::{Audiences, ScopeClaims, Scopes};
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
 use crate::http::listener::Host;
+use crate::librechat::mongo::ReadLevel;
 use crate::secret::Secret;
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use crate::vars::settings;
@@ -27,6 +28,9 @@ settings! {
         mongo_database: String;
         /// The largest number of connections to MongoDB.
         mongo_pool_size: Whole<1, 100> = "4";
+        /// What is read of a replica set: `majority`, which no failover can undo, or `local`, which goes on where no majority
+        /// is left (a primary, an arbiter and a dead secondary) and is polled.
+        read_concern: ReadLevel = "majority";
         /// Only documents of this tenant count, everywhere. Absent: all do.
         tenant_id: String;
     }

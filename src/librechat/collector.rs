@@ -3,6 +3,7 @@
 //! Invariants: one task publishes; a pass that fails publishes nothing and leaves the last snapshot as it is; a failure
 //! is logged when it begins, when it changes and when it ends, not at each attempt.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,6 +11,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::fold::Folds;
+use super::fold::readable::leave_out;
 use super::recent::LONGEST;
 use super::record::{Collection, Moment};
 use super::scope::Options;
@@ -59,6 +61,7 @@ pub struct Collector<S> {
     options: Options,
     limiter: Arc<Mutex<Limiter>>,
     clock: fn() -> SystemTime,
+    lag: LagWatch,
 }
 
 impl<S: Source> Collector<S> {
@@ -71,12 +74,12 @@ impl<S: Source> Collector<S> {
         clock: fn() -> SystemTime,
     ) -> Self {
         let limiter = Arc::new(Mutex::new(Limiter::new(options.max_series)));
-        Self { source, exposition, status, pace, options, limiter, clock }
+        Self { source, exposition, status, pace, options, limiter, clock, lag: LagWatch::default() }
     }
 
     /// Runs until it is dropped.
     pub async fn run(self) {
-        let checks = check_again_and_again(&*self.source, &self.status);
+        let checks = check_again_and_again(&*self.source, &self.status, &self.lag);
         tokio::join!(checks, self.refresh_again_and_again());
     }
 
@@ -127,12 +130,17 @@ impl<S: Source> Collector<S> {
         let contents = self.source.prepare().await?;
         self.status.set_collections_found(contents.collections);
         let folds = sync.refresh(&*self.source, &self.status, began).await?;
+        let mut capabilities = self.source.capabilities().await;
+        capabilities.push(("change_streams", sync.is_told()));
+        self.status.set_capabilities(&capabilities);
         let events = sync.events();
+        let unreadable = self.source.unreadable();
         let at = (self.clock)();
         // Rendering and compressing take milliseconds of CPU: not on a thread that serves.
         let limiter = Arc::clone(&self.limiter);
         let rendered = tokio::task::spawn_blocking(move || {
             let mut samples = folds.export(moment(at));
+            leave_out(&mut samples, &unreadable);
             samples.extend(events);
             limit(&mut limiter.lock().unwrap_or_else(PoisonError::into_inner), &mut samples);
             Snapshot::render(samples, at, started)
@@ -142,6 +150,33 @@ impl<S: Source> Collector<S> {
         self.exposition.publish(snapshot);
         self.status.succeeded(at, started.elapsed());
         Ok(contents)
+    }
+}
+
+/// Beyond this a warning says that the majority of a replica set stands still.
+const LONG_LAG: Duration = Duration::from_secs(60);
+
+/// Whether it was said that what can be read is old.
+#[derive(Debug, Default)]
+struct LagWatch(AtomicBool);
+
+impl LagWatch {
+    fn watch(&self, lag: Option<Duration>, status: &Status) {
+        status.set_majority_lag(lag);
+        let Some(lag) = lag else { return };
+        let is_long = lag >= LONG_LAG;
+        if self.0.swap(is_long, Ordering::Relaxed) == is_long {
+            return;
+        }
+        if is_long {
+            warn!(
+                "no majority of the replica set has had a write for {} s: figures stand still until its members are back; \
+                 READ_CONCERN=local would read on",
+                lag.as_secs()
+            );
+        } else {
+            info!("a majority of the replica set has its writes again");
+        }
     }
 }
 
@@ -243,13 +278,14 @@ pub fn report_contents(before: Option<&Contents>, now: &Contents) {
     }
 }
 
-async fn check_again_and_again<S: Source>(source: &S, status: &Status) {
+async fn check_again_and_again<S: Source>(source: &S, status: &Status, lag: &LagWatch) {
     loop {
         let checked = source.check().await;
+        lag.watch(checked.as_ref().ok().copied().flatten(), status);
         let reach = if checked.is_ok() { Reach::Connected } else { Reach::Disconnected };
         if status.reach() != reach {
             match checked {
-                Ok(()) => info!("{} answers", S::NAME),
+                Ok(_) => info!("{} answers", S::NAME),
                 Err(error) => warn!("{} does not answer: {error}", S::NAME),
             }
             status.set_reach(reach);

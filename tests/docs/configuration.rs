@@ -60,7 +60,7 @@ fn kind(variable: &Variable) -> String {
         "Host" => "address".into(),
         "Endpoint" | "Issuer" => "URL".into(),
         "AllowList" | "Audiences" | "Scopes" | "Algorithms" | "ScopeClaims" => "list".into(),
-        "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" => "see there".into(),
+        "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" | "ReadLevel" => "see there".into(),
         whole => {
             let range = whole.strip_prefix("Whole<").and_then(|rest| rest.strip_suffix('>'));
             let (min, max) = range
