@@ -67,3 +67,4 @@ mod negotiation;
 mod settings;
 mod signals;
 mod surface;
+mod unix_socket;
