@@ -15,7 +15,7 @@
 //! | 330, 332, 334, 420 | [`connections`] |
 //! | 338–349 | [`negotiation`] |
 //! | 362–364, 381 | [`signals`] |
-//! | 368–412 | [`settings`] |
+//! | 368–412 | [`settings`]; what is in an `.env` file in [`dotenv`] |
 //! | 413–430 | [`canaries`]; every refusal of every room goes through [`refusal`] |
 //!
 //! Tested elsewhere, or not at all:
@@ -60,6 +60,7 @@ mod addresses;
 mod authorization;
 mod canaries;
 mod connections;
+mod dotenv;
 mod framing;
 mod limits;
 mod lockout;
