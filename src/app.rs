@@ -168,7 +168,7 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, Surface)>> {
         ],
     };
     for (variables, address, surface) in surfaces {
-        match address.bind().await {
+        match address.bind(config.listen.socket_mode).await {
             Ok(listener) => listeners.push((listener, *surface)),
             Err(error) => bail!("{variables}: cannot listen on {address}: {error}"),
         }

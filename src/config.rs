@@ -18,7 +18,8 @@ use self::secrets::{Loaded, load};
 use crate::auth::bearer::weakness;
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
-use crate::http::listener::Address;
+use crate::http::listener::socket::SocketMode;
+use crate::http::listener::{Address, Host};
 use crate::librechat::mongo;
 use crate::librechat::mongo::uri::Uri;
 use crate::librechat::pseudonym::Salt;
@@ -81,6 +82,8 @@ pub struct ListenSettings {
     pub public: Address,
     /// Where `/metrics` is instead, when that is elsewhere.
     pub metrics: Option<Address>,
+    /// Of every Unix socket that is made.
+    pub socket_mode: SocketMode,
     pub trust: TrustProxy,
     pub header: ProxyHeader,
 }
@@ -235,12 +238,26 @@ pub fn listen(vars: &mut Vars) -> ListenSettings {
             port: port.map_or(public.port, |port| port.0),
         }),
     };
+    let is_socket = |host: &Host| matches!(host, Host::Unix(_));
+    if let Some(metrics) = &metrics
+        && is_socket(&metrics.host)
+        && metrics.host == public.host
+    {
+        vars.problem("METRICS_HOST", "must be another than HOST: a socket has no port that could be another");
+    }
+    if vars.is_given("METRICS_SOCKET_MODE")
+        && !is_socket(&public.host)
+        && !metrics.as_ref().is_some_and(|metrics| is_socket(&metrics.host))
+    {
+        vars.warn("METRICS_SOCKET_MODE", "has no effect: neither HOST nor METRICS_HOST is a socket");
+    }
     if area.trust_proxy.counts_hops() {
         vars.warn("TRUST_PROXY", "counts hops, which is only safe when nothing can reach this port directly");
     }
     ListenSettings {
         metrics: metrics.filter(|metrics| *metrics != public),
         public,
+        socket_mode: area.metrics_socket_mode,
         trust: area.trust_proxy,
         header: area.trust_proxy_header,
     }

@@ -10,6 +10,7 @@ use crate::auth::jwt::settings::{Audiences, ScopeClaims, Scopes};
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
 use crate::http::listener::Host;
+use crate::http::listener::socket::SocketMode;
 use crate::librechat::mongo::ReadLevel;
 use crate::secret::Secret;
 use crate::telemetry::logging::{LogFormat, LogLevel};
@@ -77,6 +78,9 @@ settings! {
         metrics_host: Host;
         /// `/metrics` and the landing page only here; on `PORT` it is then a plain 404. Absent: everything is on `PORT`.
         metrics_port: Port;
+        /// The permissions of a Unix socket's file, in octal: who may connect is who may write to it. Its group is the
+        /// exporter's own.
+        metrics_socket_mode: SocketMode = "0660";
         /// Which proxies may say where a request comes from: `false`, `true` (one), a number of hops, or a list of
         /// networks, addresses and the names `loopback`, `linklocal`, `uniquelocal`.
         trust_proxy: TrustProxy = "loopback";

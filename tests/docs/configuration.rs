@@ -58,6 +58,7 @@ fn kind(variable: &Variable) -> String {
         "Port" => "port".into(),
         "String" => "text".into(),
         "Host" => "address".into(),
+        "SocketMode" => "octal mode".into(),
         "Endpoint" | "Issuer" => "URL".into(),
         "AllowList" | "Audiences" | "Scopes" | "Algorithms" | "ScopeClaims" => "list".into(),
         "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" | "ReadLevel" => "see there".into(),

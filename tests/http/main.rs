@@ -70,3 +70,4 @@ mod negotiation;
 mod settings;
 mod signals;
 mod surface;
+mod unix_socket;
