@@ -20,15 +20,17 @@ use self::signals::Signals;
 use crate::auth::session::Directory;
 use crate::config::{Config, TlsSettings};
 use crate::exposition::body::Coding;
+use crate::exposition::limit::Limiter;
 use crate::exposition::{Exposition, Format, Snapshot};
 use crate::http::listener::{Address, Listener};
 use crate::http::serve::Server;
 use crate::http::{Site, Surface, record, router};
-use crate::librechat::collector::{Collector, Pace, fold, moment, report_contents};
+use crate::librechat::collector::{Collector, Pace, fold, limit, moment, report_contents};
+use crate::librechat::fold::readable::leave_out;
 use crate::librechat::mongo::Mongo;
 use crate::librechat::mongo::uri::Uri;
 use crate::librechat::scope::Options;
-use crate::librechat::source::{Contents, Source};
+use crate::librechat::source::Source;
 use crate::librechat::status::Status;
 use crate::reload::metrics::Reloads;
 use crate::reload::{Reloader, Watch};
@@ -81,13 +83,18 @@ pub async fn once<S: Source>(source: &S, options: Options, at: SystemTime) -> an
     let mut registry = Registry::default();
     let status = Status::register(&mut registry, clock::now);
     let started = Instant::now();
-    report_contents(&mut Contents::LibreChat, source.prepare().await?);
+    let contents = source.prepare().await?;
+    report_contents(None, &contents);
+    status.set_collections_found(contents.collections);
     status.tell_indexes(Some(&source.indexes().await?));
     let folds = fold(source, &status, options, moment(at)).await?;
     status.finish_once(at, started.elapsed());
-    let snapshot = Snapshot::render(folds.export(moment(at)), at, started);
+    let mut samples = folds.export(moment(at));
+    leave_out(&mut samples, &source.unreadable());
+    limit(&mut Limiter::new(options.max_series), &mut samples);
+    let snapshot = Snapshot::render(samples, at, started);
     // Only what the fold says of itself: the metrics of a process that is gone mean nothing in a textfile.
-    let exposition = Exposition::new(registry, Duration::MAX);
+    let exposition = Exposition::new(registry, Duration::MAX, at);
     exposition.publish(snapshot);
     let body = exposition.body(Format::Classic, Coding::Identity, started).concat();
     String::from_utf8(body).context("the exposition is not text")
@@ -115,7 +122,7 @@ pub async fn serve<S: Source>(
     let reloads = Reloads::register(own);
     let tls = config.tls.map(|tls| acceptor(tls, own, &mut watches));
     let guard = guard::build(config.guard, &config.limits, &config.listen, directory, own, &mut watches)?;
-    let exposition = Arc::new(Exposition::new(registry, config.max_staleness));
+    let exposition = Arc::new(Exposition::new(registry, config.max_staleness, clock::now()));
     let site =
         Arc::new(Site { exposition: Arc::clone(&exposition), status: Arc::clone(&status), guard, requests });
 
@@ -163,7 +170,7 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, Surface)>> {
         ],
     };
     for (variables, address, surface) in surfaces {
-        match address.bind().await {
+        match address.bind(config.listen.socket_mode).await {
             Ok(listener) => listeners.push((listener, *surface)),
             Err(error) => bail!("{variables}: cannot listen on {address}: {error}"),
         }

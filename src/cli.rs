@@ -1,6 +1,7 @@
 //! The command line: `serve`, `demo`, `once`, `check-config`, `settings`, `healthcheck`, one function each.
 
 pub mod check_config;
+mod connect;
 pub mod healthcheck;
 pub mod help;
 
@@ -84,6 +85,9 @@ enum Command {
         /// Print every variable, those with their defaults too.
         #[arg(long)]
         all: bool,
+        /// Also connect to MongoDB, and say what it can do and what it refuses.
+        #[arg(long)]
+        connect: bool,
     },
     /// Print every variable with its default and what it means.
     Settings,
@@ -122,7 +126,7 @@ pub fn main() -> ExitCode {
     let needs = if matches!(command, Command::Demo { .. }) { Needs::Nothing } else { Needs::Mongo };
     match command {
         Command::Healthcheck { url } => run(|| healthcheck::healthcheck(vars, url.as_deref())),
-        Command::CheckConfig { all } => run(|| Ok(check_config::check_config(vars, all))),
+        Command::CheckConfig { all, connect } => run(|| check_config::check_config(vars, all, connect)),
         command => {
             let mut vars = vars;
             match Config::read(&mut vars, needs) {

@@ -15,11 +15,14 @@ use std::time::Duration;
 use self::areas::{Collection, Database, Guard, Limits, Listen, Log, OAuth2, Session, Tls};
 use self::guard::GuardSettings;
 use self::secrets::{Loaded, load};
+use crate::auth::bearer::weakness;
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
-use crate::http::listener::Address;
+use crate::http::listener::socket::SocketMode;
+use crate::http::listener::{Address, Host};
 use crate::librechat::mongo;
 use crate::librechat::mongo::uri::Uri;
+use crate::librechat::pseudonym::Salt;
 use crate::librechat::scope::{Options, UserLabel};
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use crate::tls::Acceptor;
@@ -79,6 +82,8 @@ pub struct ListenSettings {
     pub public: Address,
     /// Where `/metrics` is instead, when that is elsewhere.
     pub metrics: Option<Address>,
+    /// Of every Unix socket that is made.
+    pub socket_mode: SocketMode,
     pub trust: TrustProxy,
     pub header: ProxyHeader,
 }
@@ -147,11 +152,15 @@ fn mongo(vars: &mut Vars, needs: Needs) -> Option<Option<MongoSettings>> {
             for name in others {
                 vars.warn(&name, "is not read; did you mean MONGO_URI, which is set too?");
             }
+            if let Some(warning) = uri.value.warning() {
+                vars.warn("MONGO_URI", warning);
+            }
             let settings = mongo::Settings {
                 uri: uri.value.clone(),
                 database: area.mongo_database,
                 pool_size: area.mongo_pool_size.0,
                 tenant: area.tenant_id,
+                read_concern: area.read_concern,
             };
             Some(Some(MongoSettings { uri, settings }))
         }
@@ -215,10 +224,25 @@ fn times(vars: &mut Vars) -> Option<Times> {
     if max_staleness <= refresh_interval {
         vars.warn("METRICS_MAX_STALENESS", "is not longer than REFRESH_INTERVAL: figures will come and go");
     }
-    let label = if area.anonymize_email_label.0 { UserLabel::Id } else { UserLabel::Email };
+    let salt = load(
+        vars,
+        ["METRICS_USER_ID_SALT", "METRICS_USER_ID_SALT_FILE"],
+        area.metrics_user_id_salt,
+        area.metrics_user_id_salt_file,
+        |secret| Ok(Salt::new(secret)),
+    )?;
+    if let Some(weakness) = salt.as_ref().and_then(|salt| weakness(salt.secret.expose())) {
+        vars.warn("METRICS_USER_ID_SALT", weakness);
+    }
+    let label = match salt {
+        Some(salt) => UserLabel::Pseudonym(salt.value),
+        None if area.anonymize_email_label.0 => UserLabel::Id,
+        None => UserLabel::Email,
+    };
     let options = Options {
         per_user: area.emit_per_user_metrics.0.then_some(label),
         max_label_values: usize::try_from(area.metrics_max_label_values.0).unwrap_or(usize::MAX),
+        max_series: usize::try_from(area.metrics_max_series.0).unwrap_or(usize::MAX),
     };
     Some(Times { refresh_interval, max_staleness, sweep_interval, options })
 }
@@ -247,12 +271,26 @@ pub fn listen(vars: &mut Vars) -> ListenSettings {
             port: port.map_or(public.port, |port| port.0),
         }),
     };
+    let is_socket = |host: &Host| matches!(host, Host::Unix(_));
+    if let Some(metrics) = &metrics
+        && is_socket(&metrics.host)
+        && metrics.host == public.host
+    {
+        vars.problem("METRICS_HOST", "must be another than HOST: a socket has no port that could be another");
+    }
+    if vars.is_given("METRICS_SOCKET_MODE")
+        && !is_socket(&public.host)
+        && !metrics.as_ref().is_some_and(|metrics| is_socket(&metrics.host))
+    {
+        vars.warn("METRICS_SOCKET_MODE", "has no effect: neither HOST nor METRICS_HOST is a socket");
+    }
     if area.trust_proxy.counts_hops() {
         vars.warn("TRUST_PROXY", "counts hops, which is only safe when nothing can reach this port directly");
     }
     ListenSettings {
         metrics: metrics.filter(|metrics| *metrics != public),
         public,
+        socket_mode: area.metrics_socket_mode,
         trust: area.trust_proxy,
         header: area.trust_proxy_header,
     }

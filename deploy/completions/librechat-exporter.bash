@@ -73,7 +73,7 @@ _librechat-exporter() {
             return 0
             ;;
         librechat__exporter__check__config)
-            opts="-h --help"
+            opts="-h --connect --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -37,6 +37,7 @@ complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand de
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand once" -l at -d 'The instant that all windows are of, as RFC 3339 has it (2026-01-31T12:00:00Z); now when it is absent' -r
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand once" -s h -l help -d 'Print help'
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand check-config" -l connect -d 'Also connect to MongoDB, and say what it can do and what it refuses'
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand check-config" -s h -l help -d 'Print help'
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand healthcheck" -l url -d 'What to ask instead of /health on HOST and PORT' -r
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand healthcheck" -s h -l help -d 'Print help'

@@ -10,11 +10,11 @@ use crate::vars::values::{Span, UnitSpan};
 use crate::vars::{Variable, Vars};
 
 /// Prints what differs from the defaults, or `all` variables, and what they come to.
-pub(super) fn check_config(mut vars: Vars, all: bool) -> ExitCode {
+pub(super) fn check_config(mut vars: Vars, all: bool, connect: bool) -> anyhow::Result<ExitCode> {
     let settings = settings(&vars, all);
-    let config = match Config::read(&mut vars, Needs::Mongo) {
+    let mut config = match Config::read(&mut vars, Needs::Mongo) {
         Ok(config) => config,
-        Err(problems) => return bad_configuration(&problems),
+        Err(problems) => return Ok(bad_configuration(&problems)),
     };
     for warning in &config.warnings {
         complain_softly(warning);
@@ -22,9 +22,9 @@ pub(super) fn check_config(mut vars: Vars, all: bool) -> ExitCode {
     let text = format!("{settings}\n{}", summary(&config));
     if std::io::stdout().write_all(text.as_bytes()).is_err() {
         complain("the settings cannot be written");
-        return ExitCode::FAILURE;
+        return Ok(ExitCode::FAILURE);
     }
-    ExitCode::SUCCESS
+    if connect { super::connect::connect(&mut config) } else { Ok(ExitCode::SUCCESS) }
 }
 
 fn settings(vars: &Vars, all: bool) -> String {

@@ -10,6 +10,8 @@ use crate::auth::jwt::settings::{Audiences, ScopeClaims, Scopes};
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
 use crate::http::listener::Host;
+use crate::http::listener::socket::SocketMode;
+use crate::librechat::mongo::ReadLevel;
 use crate::secret::Secret;
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use crate::vars::settings;
@@ -18,8 +20,8 @@ use crate::vars::values::{Flag, Port, Span, UnitSpan, Whole};
 settings! {
     /// The database that is read.
     pub struct Database {
-        /// LibreChat's connection string; the database is the one of its path, else `LibreChat`. Absent: an error that names
-        /// `demo`, which needs none.
+        /// LibreChat's connection string; the database is the one of its path, else `test`, as LibreChat itself has it. Absent: an
+        /// error that names `demo`, which needs none.
         mongo_uri: Secret;
         /// A file that holds `MONGO_URI`. Absent: the variable itself counts.
         mongo_uri_file: PathBuf;
@@ -27,6 +29,9 @@ settings! {
         mongo_database: String;
         /// The largest number of connections to MongoDB.
         mongo_pool_size: Whole<1, 100> = "4";
+        /// What is read of a replica set: `majority`, which no failover can undo, or `local`, which goes on where no majority
+        /// is left (a primary, an arbiter and a dead secondary) and is polled.
+        read_concern: ReadLevel = "majority";
         /// Only documents of this tenant count, everywhere. Absent: all do.
         tenant_id: String;
     }
@@ -45,8 +50,15 @@ settings! {
         emit_per_user_metrics: Flag = "false";
         /// Whether the `id` label is the user's id and not the email address.
         anonymize_email_label: Flag = "true";
+        /// A secret under which the `id` label is a pseudonym: no id and no email address is shown, whatever
+        /// `ANONYMIZE_EMAIL_LABEL` says. Read at the start only: another salt makes other series. Absent: no pseudonyms.
+        metrics_user_id_salt: Secret;
+        /// A file that holds `METRICS_USER_ID_SALT`. Absent: the variable itself counts.
+        metrics_user_id_salt_file: PathBuf;
         /// Beyond this many values of a label that users control the smallest go into `other`.
         metrics_max_label_values: Whole<1, 100_000> = "200";
+        /// Beyond this many series in all the families with the most give way, into `other`.
+        metrics_max_series: Whole<1_000, 10_000_000> = "50000";
         /// LibreChat's families are left out when the last good fold is older than this.
         metrics_max_staleness: Span = "10m";
         /// Where MongoDB does not tell of changes (a standalone server), all of history is verified within this time, a
@@ -67,6 +79,9 @@ settings! {
         metrics_host: Host;
         /// `/metrics` and the landing page only here; on `PORT` it is then a plain 404. Absent: everything is on `PORT`.
         metrics_port: Port;
+        /// The permissions of a Unix socket's file, in octal: who may connect is who may write to it. Its group is the
+        /// exporter's own.
+        metrics_socket_mode: SocketMode = "0660";
         /// Which proxies may say where a request comes from: `false`, `true` (one), a number of hops, or a list of
         /// networks, addresses and the names `loopback`, `linklocal`, `uniquelocal`.
         trust_proxy: TrustProxy = "loopback";

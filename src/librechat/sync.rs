@@ -49,6 +49,8 @@ pub struct Sync {
     following: Following,
     holdings: Holdings,
     events: Events,
+    /// Collections that could not be read in the refresh before this one.
+    unreadable: Vec<Collection>,
     /// When the refresh before this one began.
     previous: Option<Moment>,
 }
@@ -85,6 +87,7 @@ impl Sync {
             following: Following::default(),
             holdings: Holdings { collections, ..Holdings::default() },
             events: Events::new(options.max_label_values),
+            unreadable: Vec::new(),
             previous: None,
         }
     }
@@ -129,7 +132,8 @@ impl Sync {
         status: &Status,
         at: Moment,
     ) -> Result<Arc<Folds>, SourceError> {
-        self.following.follow(source, at, &mut self.holdings.collections).await?;
+        self.read_what_became_readable(source);
+        self.following.follow(source, at, &mut self.holdings.collections, &mut self.events).await?;
         let told_since = self.following.since();
         status.set_mode(if told_since.is_some() { "change_stream" } else { "polling" });
         if self.holdings.collections.iter().all(Shards::is_empty) {
@@ -156,6 +160,7 @@ impl Sync {
         let updated = indexes.zip(self.previous.map(|previous| previous.before(OVERLAP)));
         self.holdings.earn(self.previous, at, self.round);
         let result = self.holdings.read(&mut pass, told_since, updated).await;
+        self.unreadable = source.unreadable();
         if !pass.changed.is_empty() {
             self.holdings.whole = None;
         }
@@ -177,6 +182,19 @@ impl Sync {
         status.set_verified_since(self.holdings.verified_since(told_since, at));
         self.previous = Some(at);
         Ok(whole)
+    }
+
+    /// Lets go of what was taken for empty, since it could not be read. What is in it is history.
+    fn read_what_became_readable<S: Source>(&mut self, source: &S) {
+        let unreadable = source.unreadable();
+        let was_hidden = |shards: &Shards| {
+            self.unreadable.contains(&shards.collection) && !unreadable.contains(&shards.collection)
+        };
+        for shards in self.holdings.collections.iter_mut().filter(|shards| was_hidden(shards)) {
+            *shards = Shards::new(shards.collection);
+            self.holdings.settled = None;
+            self.holdings.whole = None;
+        }
     }
 }
 

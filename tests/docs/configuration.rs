@@ -59,9 +59,10 @@ fn kind(variable: &Variable) -> String {
         "Port" => "port".into(),
         "String" => "text".into(),
         "Host" => "address".into(),
+        "SocketMode" => "octal mode".into(),
         "Endpoint" | "Issuer" => "URL".into(),
         "AllowList" | "Audiences" | "Scopes" | "Algorithms" | "ScopeClaims" => "list".into(),
-        "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" => "see there".into(),
+        "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" | "ReadLevel" => "see there".into(),
         whole => {
             let range = whole.strip_prefix("Whole<").and_then(|rest| rest.strip_suffix('>'));
             let (min, max) = range

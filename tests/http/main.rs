@@ -17,6 +17,7 @@
 //! | 338–349 | [`negotiation`] |
 //! | 362–364, 381 | [`signals`] |
 //! | 368–412 | [`settings`]; what is in an `.env` file in [`dotenv`], what got lost on its way in [`blank`] |
+//! | security review 1 | [`hanging_up`] |
 //! | 413–430 | [`canaries`]; every refusal of every room goes through [`refusal`] |
 //!
 //! Tested elsewhere, or not at all:
@@ -64,6 +65,7 @@ mod canaries;
 mod connections;
 mod dotenv;
 mod framing;
+mod hanging_up;
 mod limits;
 mod lockout;
 mod logs;
@@ -71,3 +73,4 @@ mod negotiation;
 mod settings;
 mod signals;
 mod surface;
+mod unix_socket;
