@@ -20,11 +20,12 @@ use self::signals::Signals;
 use crate::auth::session::Directory;
 use crate::config::{Config, TlsSettings};
 use crate::exposition::body::Coding;
+use crate::exposition::limit::Limiter;
 use crate::exposition::{Exposition, Format, Snapshot};
 use crate::http::listener::{Address, Listener};
 use crate::http::serve::Server;
 use crate::http::{Site, Surface, record, router};
-use crate::librechat::collector::{Collector, Pace, fold, moment, report_contents};
+use crate::librechat::collector::{Collector, Pace, fold, limit, moment, report_contents};
 use crate::librechat::fold::readable::leave_out;
 use crate::librechat::mongo::Mongo;
 use crate::librechat::mongo::uri::Uri;
@@ -89,9 +90,10 @@ pub async fn once<S: Source>(source: &S, options: Options, at: SystemTime) -> an
     status.finish_once(at, started.elapsed());
     let mut samples = folds.export(moment(at));
     leave_out(&mut samples, &source.unreadable());
+    limit(&mut Limiter::new(options.max_series), &mut samples);
     let snapshot = Snapshot::render(samples, at, started);
     // Only what the fold says of itself: the metrics of a process that is gone mean nothing in a textfile.
-    let exposition = Exposition::new(registry, Duration::MAX);
+    let exposition = Exposition::new(registry, Duration::MAX, at);
     exposition.publish(snapshot);
     let body = exposition.body(Format::Classic, Coding::Identity, started).concat();
     String::from_utf8(body).context("the exposition is not text")
@@ -118,7 +120,7 @@ pub async fn serve<S: Source>(
     let reloads = Reloads::register(own);
     let tls = config.tls.map(|tls| acceptor(tls, own, &mut watches));
     let guard = guard::build(config.guard, &config.limits, &config.listen, directory, own, &mut watches)?;
-    let exposition = Arc::new(Exposition::new(registry, config.max_staleness));
+    let exposition = Arc::new(Exposition::new(registry, config.max_staleness, clock::now()));
     let site =
         Arc::new(Site { exposition: Arc::clone(&exposition), status: Arc::clone(&status), guard, requests });
 

@@ -15,11 +15,13 @@ use std::time::Duration;
 use self::areas::{Collection, Database, Guard, Limits, Listen, Log, OAuth2, Session, Tls};
 use self::guard::GuardSettings;
 use self::secrets::{Loaded, load};
+use crate::auth::bearer::weakness;
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
 use crate::http::listener::Address;
 use crate::librechat::mongo;
 use crate::librechat::mongo::uri::Uri;
+use crate::librechat::pseudonym::Salt;
 use crate::librechat::scope::{Options, UserLabel};
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use crate::tls::Acceptor;
@@ -64,6 +66,8 @@ pub struct Config {
     pub log_format: Option<LogFormat>,
     /// What works and is probably not meant: one line each.
     pub warnings: Vec<String>,
+    /// What is worth a line though nothing is wrong: which `.env` file was read.
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -127,6 +131,7 @@ impl Config {
                     log_level: log.log_level,
                     log_format: log.log_format,
                     warnings,
+                    notes: vars.take_notes(),
                 })
             }
             _ => Err(problems),
@@ -196,10 +201,25 @@ fn times(vars: &mut Vars) -> Option<Times> {
     if max_staleness <= refresh_interval {
         vars.warn("METRICS_MAX_STALENESS", "is not longer than REFRESH_INTERVAL: figures will come and go");
     }
-    let label = if area.anonymize_email_label.0 { UserLabel::Id } else { UserLabel::Email };
+    let salt = load(
+        vars,
+        ["METRICS_USER_ID_SALT", "METRICS_USER_ID_SALT_FILE"],
+        area.metrics_user_id_salt,
+        area.metrics_user_id_salt_file,
+        |secret| Ok(Salt::new(secret)),
+    )?;
+    if let Some(weakness) = salt.as_ref().and_then(|salt| weakness(salt.secret.expose())) {
+        vars.warn("METRICS_USER_ID_SALT", weakness);
+    }
+    let label = match salt {
+        Some(salt) => UserLabel::Pseudonym(salt.value),
+        None if area.anonymize_email_label.0 => UserLabel::Id,
+        None => UserLabel::Email,
+    };
     let options = Options {
         per_user: area.emit_per_user_metrics.0.then_some(label),
         max_label_values: usize::try_from(area.metrics_max_label_values.0).unwrap_or(usize::MAX),
+        max_series: usize::try_from(area.metrics_max_series.0).unwrap_or(usize::MAX),
     };
     Some(Times { refresh_interval, max_staleness, sweep_interval, options })
 }

@@ -56,7 +56,8 @@ impl Served {
                 return text;
             }
             assert!(Instant::now() < deadline, "the demo does not serve");
-            std::thread::sleep(Duration::from_millis(20));
+            // Far apart: on a busy machine the rate limit would be met first.
+            std::thread::sleep(Duration::from_millis(300));
         }
     }
 
@@ -134,6 +135,12 @@ const WITHOUT_SAMPLES: &[(&str, &str, &str, &str)] = &[
         "gauge",
         "`family`",
         "Label values of the family that were too many and went into other, or were left out where they do not add up",
+    ),
+    (
+        "librechat_exporter_series_dropped",
+        "gauge",
+        "`family`",
+        "Series of the family that went into other, or were left out where they do not add up, because there were more than METRICS_MAX_SERIES in all",
     ),
     (
         "librechat_exporter_tls_certificate_expiry_timestamp_seconds",
@@ -235,7 +242,14 @@ fn page(text: &str) -> String {
          (`librechat_exporter_snapshot_timestamp_seconds`); percentages are 0 to 100, and 0 of nothing. A figure that \
          does not exist, such as a mean over nothing, is left out. An email domain is what follows the first `@` of an \
          address, in lower case, else `unknown`. Beyond `METRICS_MAX_LABEL_VALUES` values of a label the smallest go \
-         into `other`, or are left out where they do not add up.\n\n## LibreChat\n\n{}\n## The exporter itself\n\n\
+         into `other`, or are left out where they do not add up; beyond `METRICS_MAX_SERIES` series in all so do the \
+         smallest of the families with the most. A value of a label is one line of at most 512 bytes of UTF-8.\n\n\
+         `/metrics` is text, OpenMetrics 1.0 to who asks for it, and Prometheus' protocol buffers to who asks for them \
+         first (`application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited`), as \
+         Prometheus does with `--enable-feature=native-histograms` or `scrape_native_histograms: true`. There each of \
+         LibreChat's histograms has its classic buckets and native ones: exponential, 9 % wide, at most 160 (then wider), \
+         made of the same observations; counters and histograms say since when they count, which is when the exporter \
+         started.\n\n## LibreChat\n\n{}\n## The exporter itself\n\n\
          Families of access tokens (`jwt_`) exist only while that method is on.\n\n{}",
         table(folds.collect()),
         table(own(text))

@@ -8,13 +8,14 @@ pub mod account;
 mod password;
 mod pool;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use self::account::Account;
-use self::pool::{Busy, HashingPool};
+use self::pool::{Busy, HashingPool, Weight};
 use super::caller::Caller;
 use super::reason::Reason;
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
@@ -42,21 +43,22 @@ impl Basic {
         Self { account, pool: HashingPool::new() }
     }
 
-    fn judge_pair(&self, pair: Pair) -> Judgement<'_> {
+    fn judge_pair(&self, pair: Pair, address: Option<IpAddr>) -> Judgement<'_> {
         let account = self.account.current();
         let (user, password) = pair.split();
         match account.matches_at_once(user, password) {
             Some(good) => Judgement::Now(verdict(good)),
-            None => Judgement::Later(Box::pin(self.verify(account, pair))),
+            None => Judgement::Later(Box::pin(self.verify(account, pair, address))),
         }
     }
 
-    async fn verify(&self, account: Arc<Account>, pair: Pair) -> Verdict {
+    async fn verify(&self, account: Arc<Account>, pair: Pair, address: Option<IpAddr>) -> Verdict {
+        let weight = if account.needs_much_memory() { Weight::Alone } else { Weight::Usual };
         let work = move || {
             let (user, password) = pair.split();
             account.matches(user, password)
         };
-        match self.pool.run(work).await {
+        match self.pool.run(address, weight, work).await {
             Ok(good) => verdict(good),
             Err(Busy) => Verdict::Deny(Reason::HashingBusy),
         }
@@ -94,7 +96,7 @@ impl Authorizer for Basic {
         match caller.credentials.of("Basic").map(Pair::decode) {
             None => Judgement::Now(Verdict::Abstain),
             Some(None) => Judgement::Now(Verdict::Deny(Reason::BasicMalformed)),
-            Some(Some(pair)) => self.judge_pair(pair),
+            Some(Some(pair)) => self.judge_pair(pair, caller.address),
         }
     }
 }

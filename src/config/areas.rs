@@ -49,8 +49,15 @@ settings! {
         emit_per_user_metrics: Flag = "false";
         /// Whether the `id` label is the user's id and not the email address.
         anonymize_email_label: Flag = "true";
+        /// A secret under which the `id` label is a pseudonym: no id and no email address is shown, whatever
+        /// `ANONYMIZE_EMAIL_LABEL` says. Read at the start only: another salt makes other series. Absent: no pseudonyms.
+        metrics_user_id_salt: Secret;
+        /// A file that holds `METRICS_USER_ID_SALT`. Absent: the variable itself counts.
+        metrics_user_id_salt_file: PathBuf;
         /// Beyond this many values of a label that users control the smallest go into `other`.
         metrics_max_label_values: Whole<1, 100_000> = "200";
+        /// Beyond this many series in all the families with the most give way, into `other`.
+        metrics_max_series: Whole<1_000, 10_000_000> = "50000";
         /// LibreChat's families are left out when the last good fold is older than this.
         metrics_max_staleness: Span = "10m";
         /// Where MongoDB does not tell of changes (a standalone server), all of history is verified within this time, a

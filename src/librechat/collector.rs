@@ -3,8 +3,8 @@
 //! Invariants: one task publishes; a pass that fails publishes nothing and leaves the last snapshot as it is; a failure
 //! is logged when it begins, when it changes and when it ends, not at each attempt.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::time::sleep;
@@ -18,6 +18,8 @@ use super::scope::Options;
 use super::source::{Contents, Source, SourceError};
 use super::status::{Reach, Status, Tally};
 use super::sync::Sync;
+use crate::exposition::limit::Limiter;
+use crate::exposition::samples::Samples;
 use crate::exposition::{Exposition, Snapshot};
 
 /// How often the source is asked whether it still answers, for `/health`, where nothing was noticed in the meantime.
@@ -57,6 +59,7 @@ pub struct Collector<S> {
     status: Arc<Status>,
     pace: Pace,
     options: Options,
+    limiter: Arc<Mutex<Limiter>>,
     clock: fn() -> SystemTime,
     lag: LagWatch,
 }
@@ -70,7 +73,9 @@ impl<S: Source> Collector<S> {
         options: Options,
         clock: fn() -> SystemTime,
     ) -> Self {
-        Self { source, exposition, status, pace, options, clock, lag: LagWatch::default() }
+        let limiter = Arc::new(Mutex::new(Limiter::new(options.max_series)));
+        let lag = LagWatch::default();
+        Self { source, exposition, status, pace, options, limiter, clock, lag }
     }
 
     /// Runs until it is dropped.
@@ -133,10 +138,12 @@ impl<S: Source> Collector<S> {
         let unreadable = self.source.unreadable();
         let at = (self.clock)();
         // Rendering and compressing take milliseconds of CPU: not on a thread that serves.
+        let limiter = Arc::clone(&self.limiter);
         let rendered = tokio::task::spawn_blocking(move || {
             let mut samples = folds.export(moment(at));
             leave_out(&mut samples, &unreadable);
             samples.extend(events);
+            limit(&mut limiter.lock().unwrap_or_else(PoisonError::into_inner), &mut samples);
             Snapshot::render(samples, at, started)
         });
         let snapshot =
@@ -198,6 +205,19 @@ impl Trouble {
                 Self { error, since: before.map_or(now, |before| before.since), logged: now }
             }
         }
+    }
+}
+
+/// Brings the samples within the bound on all series; says once that it had to.
+pub fn limit(limiter: &mut Limiter, samples: &mut Samples) {
+    if let Some(gave_way) = limiter.apply(samples) {
+        let families: Vec<_> =
+            gave_way.iter().map(|(family, series)| format!("{family} ({series})")).collect();
+        warn!(
+            families = families.join(", "),
+            "there are more than METRICS_MAX_SERIES series: the largest families give way, into other; raise it, lower \
+             METRICS_MAX_LABEL_VALUES, or see librechat_exporter_series_dropped"
+        );
     }
 }
 

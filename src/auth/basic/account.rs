@@ -38,6 +38,11 @@ impl Account {
         matches!(self.password, Password::Hashed(_))
     }
 
+    /// Whether verifying the password takes so much memory that it is done alone.
+    pub fn needs_much_memory(&self) -> bool {
+        matches!(&self.password, Password::Hashed(hash) if hash.needs_much_memory())
+    }
+
     /// What can be said at once; `None` when a hash has to be verified.
     pub(super) fn matches_at_once(&self, user: &str, password: &str) -> Option<bool> {
         match &self.password {
