@@ -58,6 +58,7 @@ mod stream;
 mod access_tokens;
 mod addresses;
 mod authorization;
+mod basic_file;
 mod canaries;
 mod connections;
 mod framing;
