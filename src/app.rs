@@ -29,7 +29,7 @@ use crate::librechat::collector::{Collector, Pace, fold, limit, moment, report_c
 use crate::librechat::mongo::Mongo;
 use crate::librechat::mongo::uri::Uri;
 use crate::librechat::scope::Options;
-use crate::librechat::source::{Contents, Source};
+use crate::librechat::source::Source;
 use crate::librechat::status::Status;
 use crate::reload::metrics::Reloads;
 use crate::reload::{Reloader, Watch};
@@ -81,7 +81,9 @@ pub async fn once<S: Source>(source: &S, options: Options, at: SystemTime) -> an
     let mut registry = Registry::default();
     let status = Status::register(&mut registry, clock::now);
     let started = Instant::now();
-    report_contents(&mut Contents::LibreChat, source.prepare().await?);
+    let contents = source.prepare().await?;
+    report_contents(None, &contents);
+    status.set_collections_found(contents.collections);
     status.tell_indexes(Some(&source.indexes().await?));
     let folds = fold(source, &status, options, moment(at)).await?;
     status.finish_once(at, started.elapsed());

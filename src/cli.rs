@@ -13,13 +13,14 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::app::{self, Ended};
 use crate::config::{Config, Needs, VARIABLES};
 use crate::librechat::demo::Demo;
 use crate::telemetry::{clock, logging};
-use crate::vars::{self, Problem, Vars};
+use crate::vars::environment::Environment;
+use crate::vars::{Problem, Vars};
 
 /// LibreChat's usage, cost, quality and health as Prometheus metrics, behind a guarded /metrics.
 ///
@@ -69,8 +70,8 @@ fn instant(text: &str) -> Result<SystemTime, String> {
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let command = Cli::parse().command.unwrap_or_default();
-    let vars = match vars::environment(Path::new(".")) {
-        Ok(pairs) => Vars::new(pairs, VARIABLES),
+    let vars = match Environment::read(Path::new(".")) {
+        Ok(found) => Vars::gather(found, VARIABLES),
         Err(problem) => return bad_configuration(&[problem]),
     };
     let needs = if matches!(command, Command::Demo { .. }) { Needs::Nothing } else { Needs::Mongo };
@@ -89,6 +90,9 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
     logging::init(config.log_level, config.log_format.unwrap_or_else(logging::LogFormat::fitting));
+    for note in &config.notes {
+        info!("{note}");
+    }
     for warning in &config.warnings {
         warn!("{warning}");
     }

@@ -66,6 +66,8 @@ pub struct Config {
     pub log_format: Option<LogFormat>,
     /// What works and is probably not meant: one line each.
     pub warnings: Vec<String>,
+    /// What is worth a line though nothing is wrong: which `.env` file was read.
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -129,6 +131,7 @@ impl Config {
                     log_level: log.log_level,
                     log_format: log.log_format,
                     warnings,
+                    notes: vars.take_notes(),
                 })
             }
             _ => Err(problems),
@@ -142,6 +145,9 @@ fn mongo(vars: &mut Vars, needs: Needs) -> Option<Option<MongoSettings>> {
     let uri = load(vars, ["MONGO_URI", "MONGO_URI_FILE"], area.mongo_uri, area.mongo_uri_file, Uri::parse)?;
     match (uri, needs) {
         (Some(uri), _) => {
+            if let Some(warning) = uri.value.warning() {
+                vars.warn("MONGO_URI", warning);
+            }
             let settings = mongo::Settings {
                 uri: uri.value.clone(),
                 database: area.mongo_database,

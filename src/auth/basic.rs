@@ -8,13 +8,14 @@ pub mod accounts;
 mod password;
 mod pool;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use self::accounts::{Accounts, matches, matches_at_once};
-use self::pool::{Busy, HashingPool};
+use self::pool::{Busy, HashingPool, Weight};
 use super::caller::Caller;
 use super::reason::Reason;
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
@@ -43,21 +44,23 @@ impl Basic {
         Self { accounts, pool: HashingPool::new() }
     }
 
-    fn judge_pair(&self, pair: Pair) -> Judgement<'_> {
+    fn judge_pair(&self, pair: Pair, address: Option<IpAddr>) -> Judgement<'_> {
         let accounts: Vec<_> = self.accounts.iter().map(|accounts| accounts.current()).collect();
         let (user, password) = pair.split();
         match matches_at_once(&accounts, user, password) {
             Some(good) => Judgement::Now(verdict(good)),
-            None => Judgement::Later(Box::pin(self.verify(accounts, pair))),
+            None => Judgement::Later(Box::pin(self.verify(accounts, pair, address))),
         }
     }
 
-    async fn verify(&self, accounts: Vec<Arc<Accounts>>, pair: Pair) -> Verdict {
+    async fn verify(&self, accounts: Vec<Arc<Accounts>>, pair: Pair, address: Option<IpAddr>) -> Verdict {
+        let much = accounts.iter().any(|accounts| accounts.needs_much_memory());
+        let weight = if much { Weight::Alone } else { Weight::Usual };
         let work = move || {
             let (user, password) = pair.split();
             matches(&accounts, user, password)
         };
-        match self.pool.run(work).await {
+        match self.pool.run(address, weight, work).await {
             Ok(good) => verdict(good),
             Err(Busy) => Verdict::Deny(Reason::HashingBusy),
         }
@@ -95,7 +98,7 @@ impl Authorizer for Basic {
         match caller.credentials.of("Basic").map(Pair::decode) {
             None => Judgement::Now(Verdict::Abstain),
             Some(None) => Judgement::Now(Verdict::Deny(Reason::BasicMalformed)),
-            Some(Some(pair)) => self.judge_pair(pair),
+            Some(Some(pair)) => self.judge_pair(pair, caller.address),
         }
     }
 }

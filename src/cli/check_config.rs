@@ -14,6 +14,10 @@ pub(super) fn check_config(mut vars: Vars) -> ExitCode {
         Ok(config) => config,
         Err(problems) => return bad_configuration(&problems),
     };
+    for note in &config.notes {
+        // Standard output has the settings alone.
+        let _ = writeln!(std::io::stderr(), "note: {note}");
+    }
     for warning in &config.warnings {
         complain_softly(warning);
     }

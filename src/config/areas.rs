@@ -18,8 +18,8 @@ use crate::vars::values::{Flag, Port, Span, Whole};
 settings! {
     /// The database that is read.
     pub struct Database {
-        /// LibreChat's connection string; the database is the one of its path, else `LibreChat`. Absent: an error that names
-        /// `demo`, which needs none.
+        /// LibreChat's connection string; the database is the one of its path, else `test`, as LibreChat itself has it. Absent: an
+        /// error that names `demo`, which needs none.
         mongo_uri: Secret;
         /// A file that holds `MONGO_URI`. Absent: the variable itself counts.
         mongo_uri_file: PathBuf;

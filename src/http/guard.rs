@@ -10,14 +10,16 @@ pub mod limits;
 pub mod locked;
 pub mod reject_log;
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::FromRequestParts;
 use axum::response::Response;
+use futures_util::future::poll_immediate;
 use http::header::{LOCATION, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use tracing::warn;
 
 use self::limits::{Limited, Limits, Stamp};
@@ -83,30 +85,71 @@ impl FromRequestParts<Arc<Site>> for Guarded {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Response> {
-        let guard = &site.guard;
-        let address = guard.address(parts);
-        let mut stamp = Stamp::default();
-        match guard.decide(&address, parts, &mut stamp).await {
-            Ok(permit) => {
-                guard.decisions.allow(&permit);
-                Ok(Self { permit, stamp })
-            }
-            Err(refusal) => Err(stamp.put_on(guard.refuse(&refusal, &address, parts))),
+        let asked = Asked::of(parts);
+        let site = Arc::clone(site);
+        let mut decision = Box::pin(async move { site.guard.answer(&asked).await });
+        if let Some(guarded) = poll_immediate(&mut decision).await {
+            return guarded;
+        }
+        // What has to be waited for is decided, counted and logged whether or not the client waits too: otherwise who
+        // hangs up in time guesses for nothing. How many such decisions there are is bounded where they wait.
+        match tokio::spawn(decision).await {
+            Ok(guarded) => guarded,
+            Err(ended) if ended.is_panic() => resume_unwind(ended.into_panic()),
+            // The process is ending.
+            Err(_) => Err(refusal::of(StatusCode::SERVICE_UNAVAILABLE)),
         }
     }
 }
 
+/// What of a request is decided on, apart from its connection.
+#[derive(Debug)]
+struct Asked {
+    method: http::Method,
+    uri: Uri,
+    headers: HeaderMap,
+    peer: Peer,
+}
+
+impl Asked {
+    fn of(parts: &Parts) -> Self {
+        Self {
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            headers: parts.headers.clone(),
+            peer: peer(parts),
+        }
+    }
+}
+
+/// A request without a known peer is as one over a Unix socket.
+fn peer(parts: &Parts) -> Peer {
+    parts.extensions.get::<Peer>().copied().unwrap_or(Peer::Unix)
+}
+
 impl Guard {
-    /// Where a request comes from. A request without a known peer is as one over a Unix socket.
+    /// Where a request comes from.
     pub fn address(&self, parts: &Parts) -> ClientAddress {
-        let peer = parts.extensions.get::<Peer>().copied().unwrap_or(Peer::Unix);
-        client_address(peer, &parts.headers, &self.trust, self.header)
+        client_address(peer(parts), &parts.headers, &self.trust, self.header)
+    }
+
+    /// Decides, counts and logs.
+    async fn answer(&self, asked: &Asked) -> Result<Guarded, Response> {
+        let address = client_address(asked.peer, &asked.headers, &self.trust, self.header);
+        let mut stamp = Stamp::default();
+        match self.decide(&address, asked, &mut stamp).await {
+            Ok(permit) => {
+                self.decisions.allow(&permit);
+                Ok(Guarded { permit, stamp })
+            }
+            Err(refusal) => Err(stamp.put_on(self.refuse(&refusal, &address, asked))),
+        }
     }
 
     async fn decide(
         &self,
         address: &ClientAddress,
-        parts: &Parts,
+        asked: &Asked,
         stamp: &mut Stamp,
     ) -> Result<Permit, Refusal> {
         let key = Key::of(address.ip);
@@ -114,7 +157,7 @@ impl Guard {
         let admission = self.policy.admit(address.for_allow_list())?;
         let attempt = self.lockout.as_ref().map(|lockout| lockout.begin(key, Instant::now())).transpose()?;
         let caller =
-            Caller::new(address.ip, &parts.headers).map_err(|reason| Denial::new(Method::None, reason))?;
+            Caller::new(address.ip, &asked.headers).map_err(|reason| Denial::new(Method::None, reason))?;
         let result = self.policy.authorize(admission, &caller).await;
         // Settled before anything is told: of guesses that arrive together, those after the lock learn nothing.
         let outcome = match &result {
@@ -140,30 +183,36 @@ impl Guard {
         Ok(())
     }
 
-    fn refuse(&self, refusal: &Refusal, address: &ClientAddress, parts: &Parts) -> Response {
+    fn refuse(&self, refusal: &Refusal, address: &ClientAddress, asked: &Asked) -> Response {
         let mut response = match refusal {
             Refusal::Limited(limited) => {
-                self.rejects.log("none", "rate_limited", Shown(address), parts);
+                self.rejects.log("none", "rate_limited", Shown(address), &asked.method, &asked.uri);
                 limited.response()
             }
             Refusal::Locked(locked) => {
                 let denial = Denial::new(Method::None, Reason::Locked);
-                let mut response = self.deny(denial, address, parts);
+                let mut response = self.deny(denial, address, asked);
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(locked.retry_after()));
                 response
             }
-            Refusal::Denied(denial) => self.deny(*denial, address, parts),
+            Refusal::Denied(denial) => self.deny(*denial, address, asked),
         };
         response.headers_mut().insert(VARY, metrics::VARIES);
         response
     }
 
-    fn deny(&self, denial: Denial, address: &ClientAddress, parts: &Parts) -> Response {
+    fn deny(&self, denial: Denial, address: &ClientAddress, asked: &Asked) -> Response {
         self.decisions.deny(denial);
-        self.rejects.log(denial.method.label(), denial.reason.label(), Shown(address), parts);
+        self.rejects.log(
+            denial.method.label(),
+            denial.reason.label(),
+            Shown(address),
+            &asked.method,
+            &asked.uri,
+        );
         let status = denial.reason.status();
         let login =
-            self.login.as_ref().and_then(|login| login.location(&parts.method, &parts.headers, status));
+            self.login.as_ref().and_then(|login| login.location(&asked.method, &asked.headers, status));
         if let Some(location) = login {
             let mut response = refusal::of(StatusCode::FOUND);
             response.headers_mut().insert(LOCATION, location.clone());

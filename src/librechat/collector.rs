@@ -23,6 +23,9 @@ use crate::exposition::{Exposition, Snapshot};
 /// How often the source is asked whether it still answers, for `/health`, where nothing was noticed in the meantime.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
+/// A failure that goes on is logged again after this.
+const REMIND: Duration = Duration::from_secs(600);
+
 /// How often one is asked that did not answer.
 const CHECK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -80,26 +83,24 @@ impl<S: Source> Collector<S> {
     async fn refresh_again_and_again(&self) {
         let Pace { interval, sweep } = self.pace;
         let mut sync = Sync::new(self.options, sweep);
-        let mut trouble: Option<SourceError> = None;
-        let mut contents = Contents::LibreChat;
+        let mut trouble: Option<Trouble> = None;
+        let mut contents: Option<Contents> = None;
         let mut retry = FIRST_RETRY;
         loop {
             let started = Instant::now();
             match self.refresh(&mut sync, started).await {
                 Ok(found) => {
-                    if trouble.take().is_some() {
-                        info!("{} is read again", S::NAME);
+                    if let Some(trouble) = trouble.take() {
+                        info!("{} is read again, after {} s", S::NAME, trouble.since.elapsed().as_secs());
                     }
-                    report_contents(&mut contents, found);
+                    report_contents(contents.as_ref(), &found);
+                    contents = Some(found);
                     retry = FIRST_RETRY;
                     self.wait(&mut sync, started).await;
                 }
                 Err(error) => {
                     self.status.failed(started.elapsed());
-                    if trouble.as_ref() != Some(&error) {
-                        warn!("the refresh failed, and is tried again: {error}");
-                        trouble = Some(error);
-                    }
+                    trouble = Some(Trouble::report(trouble, error));
                     sleep(retry.min(interval)).await;
                     retry = (retry * 2).min(interval.max(FIRST_RETRY));
                 }
@@ -124,6 +125,7 @@ impl<S: Source> Collector<S> {
     async fn refresh(&self, sync: &mut Sync, started: Instant) -> Result<Contents, SourceError> {
         let began = moment((self.clock)());
         let contents = self.source.prepare().await?;
+        self.status.set_collections_found(contents.collections);
         let folds = sync.refresh(&*self.source, &self.status, began).await?;
         let events = sync.events();
         let at = (self.clock)();
@@ -140,6 +142,33 @@ impl<S: Source> Collector<S> {
         self.exposition.publish(snapshot);
         self.status.succeeded(at, started.elapsed());
         Ok(contents)
+    }
+}
+
+/// A failure that has not ended yet.
+#[derive(Debug)]
+struct Trouble {
+    error: SourceError,
+    since: Instant,
+    logged: Instant,
+}
+
+impl Trouble {
+    /// Logs an error when it is new, and again after [`REMIND`].
+    fn report(before: Option<Self>, error: SourceError) -> Self {
+        let now = Instant::now();
+        match before {
+            Some(before) if before.error == error && before.logged.elapsed() < REMIND => before,
+            Some(before) if before.error == error => {
+                let minutes = before.since.elapsed().as_secs() / 60;
+                warn!("no refresh has succeeded for {minutes} minutes: {error}");
+                Self { logged: now, ..before }
+            }
+            before => {
+                warn!("the refresh failed, and is tried again: {error}");
+                Self { error, since: before.map_or(now, |before| before.since), logged: now }
+            }
+        }
     }
 }
 
@@ -188,38 +217,48 @@ pub fn moment(at: SystemTime) -> Moment {
     })
 }
 
-/// Tells of a change: a new LibreChat is empty too, so this is a warning and no more.
-pub fn report_contents(before: &mut Contents, now: Contents) {
-    if *before != now {
-        match &now {
-            Contents::Nothing { database } => warn!(
-                database,
-                "no LibreChat collections found in the database {database}: a new LibreChat is empty too, but check \
-                 the name in MONGO_URI or MONGO_DATABASE"
-            ),
-            Contents::LibreChat => info!("found LibreChat's collections"),
+/// Logs whether LibreChat is there, when that changed: a new LibreChat is empty too, so that this is a warning and no more.
+pub fn report_contents(before: Option<&Contents>, now: &Contents) {
+    let Contents { database, collections, elsewhere } = now;
+    if *collections > 0 {
+        if before.is_some_and(|before| before.collections == 0) {
+            info!(database, collections, "found LibreChat's collections");
         }
-        *before = now;
+        return;
+    }
+    if before == Some(now) {
+        return;
+    }
+    match elsewhere {
+        Some(other) => warn!(
+            database,
+            "no LibreChat collections in the database {database}, but there are some in {other}: name it in the path of \
+             MONGO_URI or in MONGO_DATABASE"
+        ),
+        None => warn!(
+            database,
+            "no LibreChat collections found in the database {database}: a new LibreChat is empty too, but check the name \
+             in MONGO_URI or MONGO_DATABASE"
+        ),
     }
 }
 
 async fn check_again_and_again<S: Source>(source: &S, status: &Status) {
     loop {
-        let reach = match source.check().await {
-            Ok(()) => Reach::Connected,
-            Err(_) => Reach::Disconnected,
-        };
+        let checked = source.check().await;
+        let reach = if checked.is_ok() { Reach::Connected } else { Reach::Disconnected };
         if status.reach() != reach {
-            match reach {
-                Reach::Connected => info!("{} answers", S::NAME),
-                _ => warn!("{} does not answer", S::NAME),
+            match checked {
+                Ok(()) => info!("{} answers", S::NAME),
+                Err(error) => warn!("{} does not answer: {error}", S::NAME),
             }
             status.set_reach(reach);
         }
         let pause = if reach == Reach::Connected { CHECK_INTERVAL } else { CHECK_AGAIN };
         tokio::select! {
             () = sleep(pause) => {}
-            () = source.reason_to_check() => {}
+            // A server whose kind changes all the time is not asked all the time.
+            () = source.reason_to_check() => sleep(GATHER).await,
         }
     }
 }

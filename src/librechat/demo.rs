@@ -50,7 +50,7 @@ impl Source for Demo {
     async fn prepare(&self) -> Result<Contents, SourceError> {
         let now = moment((self.clock)());
         self.world().live_until(now);
-        Ok(Contents::LibreChat)
+        Ok(Contents { database: Self::NAME.into(), collections: Collection::ALL.len(), elsewhere: None })
     }
 
     async fn read(

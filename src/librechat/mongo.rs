@@ -9,10 +9,13 @@
 
 pub mod changes;
 pub mod connection;
+mod contents;
 pub mod error;
+mod fault;
 mod glance;
 pub mod indexes;
 pub mod login;
+pub mod observed;
 pub mod projection;
 mod query;
 pub mod uri;
@@ -22,6 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use mongodb::Database;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::Hint;
@@ -30,6 +34,8 @@ use tokio::time::timeout;
 use tracing::info;
 
 use self::connection::Connection;
+use self::contents::Elsewhere;
+use self::observed::Observed;
 use self::projection::projection;
 use self::query::Query;
 use self::uri::Uri;
@@ -47,6 +53,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long the server may work on one query, all its batches together.
 const WORK: Duration = Duration::from_secs(300);
+/// The shortest time between two connections because the server says that it is of another kind.
+const KIND: Duration = Duration::from_secs(5);
 const BATCH: u32 = 1_000;
 
 /// What is needed to read a LibreChat.
@@ -62,9 +70,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The database that is read: LibreChat's own default is `LibreChat`.
+    /// The database that is read: one that is not named is `test`, as for LibreChat itself.
     pub fn database_name(&self) -> &str {
-        self.database.as_deref().or(self.uri.database()).unwrap_or("LibreChat")
+        self.database.as_deref().or(self.uri.database()).unwrap_or("test")
     }
 }
 
@@ -74,6 +82,8 @@ pub struct Mongo {
     target: Live<Target>,
     /// The collections that there were when the pass began.
     present: Mutex<Vec<Collection>>,
+    /// What was last found in other databases.
+    elsewhere: Mutex<Option<Elsewhere>>,
     /// That a server came, went, or became another kind.
     noticed: Arc<Notify>,
     /// How often a connection was begun anew.
@@ -84,16 +94,39 @@ pub struct Mongo {
 #[derive(Debug)]
 struct Target {
     uri: Uri,
+    observed: Arc<Observed>,
     connection: OnceCell<Arc<Connection>>,
+}
+
+impl Target {
+    fn new(uri: Uri) -> Self {
+        Self { uri, observed: Arc::default(), connection: OnceCell::new() }
+    }
+
+    fn explain(&self, error: &mongodb::error::Error) -> SourceError {
+        error::explain(error, &self.uri, &self.observed)
+    }
+
+    /// Connects; as soon as it is known why that is in vain, that is the error.
+    async fn open(&self, settings: &Settings, noticed: Arc<Notify>) -> Result<Connection, SourceError> {
+        tokio::select! {
+            biased;
+            connection = Connection::open(&self.uri, settings, &self.observed, noticed) => {
+                connection.map_err(|error| self.explain(&error))
+            }
+            () = self.observed.is_hopeless(&self.uri) => Err(SourceError { text: self.observed.reason(&self.uri) }),
+        }
+    }
 }
 
 impl Mongo {
     pub fn new(settings: Settings) -> Self {
-        let target = Target { uri: settings.uri.clone(), connection: OnceCell::new() };
+        let target = Target::new(settings.uri.clone());
         Self {
             settings,
             target: Live::new(target),
             present: Mutex::default(),
+            elsewhere: Mutex::default(),
             noticed: Arc::default(),
             reconnects: AtomicU64::new(0),
         }
@@ -101,28 +134,38 @@ impl Mongo {
 
     /// Goes on with another connection string, of the same database. A pass under way ends with the old one.
     pub fn reconnect(&self, uri: Uri) {
-        self.target.replace(Target { uri, connection: OnceCell::new() });
+        self.target.replace(Target::new(uri));
         self.reconnects.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The connection, made first when that is still to be done. The driver then connects again by itself.
     async fn connection(&self) -> Result<Arc<Connection>, SourceError> {
         let target = self.target.current();
-        let noticed = || Arc::clone(&self.noticed);
-        let open = async || Connection::open(&target.uri, &self.settings, noticed()).await.map(Arc::new);
-        let connection = target.connection.get_or_try_init(open).await;
-        connection.cloned().map_err(|error| error::explain(&error, &target.uri))
+        let open = async || target.open(&self.settings, Arc::clone(&self.noticed)).await.map(Arc::new);
+        target.connection.get_or_try_init(open).await.cloned()
     }
 
     /// What a new connection finds, if it finds anything.
     async fn opens_replicated(&self) -> Option<bool> {
-        let target = self.target.current();
-        let connection = Connection::open(&target.uri, &self.settings, Arc::default()).await;
+        let target = Target::new(self.target.current().uri.clone());
+        let connection = target.open(&self.settings, Arc::default()).await;
         connection.ok().map(|connection| connection.is_replicated)
     }
 
+    /// Another database that has LibreChat's collections; asked for once in a while only.
+    async fn elsewhere(&self, database: &Database) -> Result<Option<String>, SourceError> {
+        let known = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known.filter(Elsewhere::is_current) {
+            return Ok(known.found());
+        }
+        let looked = self.in_time(async { Ok(Elsewhere::look(database).await) }).await?;
+        let found = looked.found();
+        *self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = Some(looked);
+        Ok(found)
+    }
+
     fn explain(&self, error: &mongodb::error::Error) -> SourceError {
-        error::explain(error, &self.target.current().uri)
+        self.target.current().explain(error)
     }
 
     async fn in_time<T>(
@@ -182,7 +225,7 @@ impl Source for Mongo {
             Err(_) if connection.is_replicated => self.opens_replicated().await.unwrap_or(true),
             Err(_) => connection.is_replicated,
         };
-        if is_replicated != connection.is_replicated {
+        if is_replicated != connection.is_replicated && connection.opened.elapsed() >= KIND {
             // What was agreed on with the one is an error to the other.
             info!("MongoDB became another kind of server: connecting again");
             self.reconnect(self.target.current().uri.clone());
@@ -196,14 +239,9 @@ impl Source for Mongo {
 
     async fn prepare(&self) -> Result<Contents, SourceError> {
         let database = &self.connection().await?.database;
-        let names = self.in_time(database.list_collection_names().into_future()).await?;
-        let known = Collection::ALL.iter().copied();
-        let present: Vec<_> = known.filter(|known| names.iter().any(|name| name == known.name())).collect();
-        let contents = if present.is_empty() {
-            Contents::Nothing { database: database.name().to_owned() }
-        } else {
-            Contents::LibreChat
-        };
+        let present = self.in_time(contents::collections(database)).await?;
+        let elsewhere = if present.is_empty() { self.elsewhere(database).await? } else { None };
+        let contents = contents::contents(database, present.len(), elsewhere);
         *self.present.lock().unwrap_or_else(PoisonError::into_inner) = present;
         Ok(contents)
     }

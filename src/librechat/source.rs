@@ -198,12 +198,12 @@ pub struct Seen<'a> {
 
 /// What a source holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Contents {
-    LibreChat,
-    /// No collection of LibreChat: a new installation, or a wrong database name.
-    Nothing {
-        database: String,
-    },
+pub struct Contents {
+    pub database: String,
+    /// How many of LibreChat's collections it has. None: a new installation, or a wrong database name.
+    pub collections: usize,
+    /// Another database of the server that has some, when this one has none.
+    pub elsewhere: Option<String>,
 }
 
 /// Why a source could not be read. The text is one line, for people, without credentials.

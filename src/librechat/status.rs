@@ -82,6 +82,7 @@ pub struct Status {
     mode: Family<ModeLabel, Gauge>,
     missing_indexes: Family<IndexLabels, Gauge>,
     progress: OptionalGauge,
+    collections_found: OptionalGauge,
     unverified: Age,
     last_duration: Family<GroupLabel, OptionalGauge>,
     errors: Family<GroupLabel, Counter>,
@@ -104,6 +105,7 @@ impl Status {
             mode: Family::default(),
             missing_indexes: Family::default(),
             progress: OptionalGauge::default(),
+            collections_found: OptionalGauge::default(),
             unverified: Age::new(clock),
             last_duration: Family::default(),
             errors: Family::default(),
@@ -138,6 +140,8 @@ impl Status {
         own.register("missing_indexes", help, self.missing_indexes.clone());
         let help = "How much of the first fold is done";
         own.register("first_fold_progress_ratio", help, self.progress.clone());
+        let help = "How many of LibreChat's collections the database has; 0 where it is empty, or another than LibreChat's";
+        own.register("collections_found", help, self.collections_found.clone());
         let help = "How long ago the part of history that was verified least recently was verified";
         own.register_with_unit("oldest_unverified", help, Unit::Seconds, self.unverified.clone());
         let help = "Duration of the last refresh (a name of the Node exporter)";
@@ -213,6 +217,12 @@ impl Status {
             let is_missing = found.is_some_and(|indexes| indexes.of(*collection).is_none());
             self.missing_indexes.get_or_create(&labels).set(i64::from(is_missing));
         }
+    }
+
+    /// How many of LibreChat's collections the database has.
+    #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
+    pub fn set_collections_found(&self, found: usize) {
+        self.collections_found.set(found as f64);
     }
 
     /// Of the first fold: between 0 and 1.

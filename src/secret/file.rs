@@ -5,11 +5,13 @@
 //!
 //! This module does not watch files and does not log.
 
-use std::fs::{self, File};
+use std::fmt;
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use secrecy::{ExposeSecret, SecretBox};
 use thiserror::Error;
 
@@ -78,7 +80,7 @@ impl SecretFile {
     pub fn load(&self) -> Result<Secret, FileError> {
         let contents = read(&self.path, Self::LIMIT)?;
         let fail = |fault| FileError::new(&self.path, fault);
-        let text = str::from_utf8(contents.expose_secret()).map_err(|_| fail(Fault::NotText))?;
+        let text = text(contents.expose_secret()).map_err(fail)?;
         let text = text.trim_end_matches(['\r', '\n']);
         if text.trim().is_empty() {
             return Err(fail(Fault::Empty));
@@ -98,30 +100,109 @@ impl SecretFile {
 /// # Errors
 /// When the file is missing, unreadable, no regular file, empty, or larger than `limit`.
 pub fn read(path: &Path, limit: usize) -> Result<SecretBox<Vec<u8>>, FileError> {
-    read_bounded(path, limit).map_err(|fault| FileError::new(path, fault))
+    let contents = open(path).and_then(|opened| opened.read(limit));
+    match contents {
+        Ok(contents) if contents.expose_secret().is_empty() => Err(FileError::new(path, Fault::Empty)),
+        contents => contents.map_err(|fault| FileError::new(path, fault)),
+    }
 }
 
-fn read_bounded(path: &Path, limit: usize) -> Result<SecretBox<Vec<u8>>, Fault> {
-    // Looked at before it is opened: opening a named pipe would wait for a writer.
-    let metadata = fs::metadata(path)?;
+/// A regular file that was opened, and what the file system says of it.
+#[derive(Debug)]
+pub struct Opened {
+    file: File,
+    pub metadata: Metadata,
+}
+
+/// # Errors
+/// When the file is missing, may not be read, or is no regular file.
+pub fn open(path: &Path) -> Result<Opened, Fault> {
+    // Opening a named pipe would wait for a writer; what was opened is what is looked at, so that it cannot be exchanged.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let opened = File::options().read(true).custom_flags(flags).open(path);
+    let file = opened.map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => Fault::Denied(Denial::of(path)),
+        // A socket, say, cannot be opened at all.
+        _ if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) => {
+            Fault::NotAFile
+        }
+        _ => Fault::from(error),
+    })?;
+    let metadata = file.metadata()?;
     if metadata.is_dir() {
         return Err(Fault::Directory);
     }
     if !metadata.is_file() {
         return Err(Fault::NotAFile);
     }
-    let mut file = File::open(path)?.take(u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1));
-    let mut outcome = Ok(0);
-    let contents = SecretBox::init_with_mut(|buffer: &mut Vec<u8>| {
-        // Room for everything at once: a buffer that grows would leave copies behind that nobody zeroes.
-        let length = usize::try_from(metadata.len()).unwrap_or(limit).min(limit);
-        buffer.reserve_exact(length.saturating_add(2));
-        outcome = file.read_to_end(buffer);
-    });
-    match outcome? {
-        0 => Err(Fault::Empty),
-        length if length > limit => Err(Fault::TooLarge { limit }),
-        _ => Ok(contents),
+    Ok(Opened { file, metadata })
+}
+
+impl Opened {
+    /// # Errors
+    /// When it cannot be read, or holds more than `limit` bytes.
+    pub fn read(self, limit: usize) -> Result<SecretBox<Vec<u8>>, Fault> {
+        let mut file = self.file.take(u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1));
+        let mut outcome = Ok(0);
+        let contents = SecretBox::init_with_mut(|buffer: &mut Vec<u8>| {
+            // Room for everything at once: a buffer that grows would leave copies behind that nobody zeroes.
+            let length = usize::try_from(self.metadata.len()).unwrap_or(limit).min(limit);
+            buffer.reserve_exact(length.saturating_add(2));
+            outcome = file.read_to_end(buffer);
+        });
+        match outcome? {
+            length if length > limit => Err(Fault::TooLarge { limit }),
+            _ => Ok(contents),
+        }
+    }
+}
+
+/// The text of a file without the mark that Windows puts at its beginning.
+///
+/// # Errors
+/// When it is not UTF-8.
+pub fn text(bytes: &[u8]) -> Result<&str, Fault> {
+    if is_utf16(bytes) {
+        return Err(Fault::Utf16);
+    }
+    let text = str::from_utf8(bytes).map_err(|_| Fault::NotText)?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// Whether it looks like UTF-16, which PowerShell's `>` writes: by its mark, or since every other byte is 0.
+pub fn is_utf16(bytes: &[u8]) -> bool {
+    let zeros = |odd: usize| bytes.iter().skip(odd).step_by(2).all(|byte| *byte == 0);
+    let has_mark = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    has_mark || bytes.len() >= 4 && bytes.len().is_multiple_of(2) && (zeros(0) || zeros(1))
+}
+
+/// The user that this process acts as.
+pub fn process_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Why this process may not read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denial {
+    process: u32,
+    /// The owner and the mode of the file; `None` when not even its folder may be looked into.
+    file: Option<(u32, u32)>,
+}
+
+impl Denial {
+    fn of(path: &Path) -> Self {
+        let file = fs::metadata(path).ok().map(|metadata| (metadata.uid(), metadata.mode() & 0o7777));
+        Self { process: process_user(), file }
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "permission denied (this process is user {}; ", self.process)?;
+        match self.file {
+            Some((owner, mode)) => write!(f, "the file belongs to user {owner}, mode {mode:o})"),
+            None => f.write_str("it may not look into the folder)"),
+        }
     }
 }
 
@@ -155,12 +236,16 @@ pub enum Fault {
     NotAFile,
     #[error("cannot be read: {0}")]
     Unreadable(ErrorKind),
+    #[error("cannot be read: {0}")]
+    Denied(Denial),
     #[error("is empty")]
     Empty,
     #[error("is larger than {} KiB", limit / 1024)]
     TooLarge { limit: usize },
     #[error("is not UTF-8 text")]
     NotText,
+    #[error("is UTF-16 text, as PowerShell's > writes it; save it as UTF-8")]
+    Utf16,
 }
 
 impl From<io::Error> for Fault {
@@ -172,10 +257,12 @@ impl From<io::Error> for Fault {
     }
 }
 
-/// The path in quotes, unless it looks as if somebody gave the secret itself instead of a path.
+/// The path in quotes, unless it looks as if somebody gave the secret itself instead of a path: what is shown begins like
+/// a path, or is one.
 pub fn shown(path: &Path) -> String {
     let text = path.to_string_lossy();
-    if text.contains("-----") || text.contains(char::is_control) {
+    let is_path = text.starts_with(['/', '.', '~']) || path.exists();
+    if !is_path || text.contains("-----") || text.contains(char::is_control) {
         return "something that is not a path".into();
     }
     format!("{text:?}")

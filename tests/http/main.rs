@@ -15,7 +15,8 @@
 //! | 330, 332, 334, 420 | [`connections`] |
 //! | 338–349 | [`negotiation`] |
 //! | 362–364, 381 | [`signals`] |
-//! | 368–412 | [`settings`] |
+//! | 368–412 | [`settings`]; what is in an `.env` file in [`dotenv`] |
+//! | security review 1 | [`hanging_up`] |
 //! | 413–430 | [`canaries`]; every refusal of every room goes through [`refusal`] |
 //!
 //! Tested elsewhere, or not at all:
@@ -61,7 +62,9 @@ mod authorization;
 mod basic_file;
 mod canaries;
 mod connections;
+mod dotenv;
 mod framing;
+mod hanging_up;
 mod limits;
 mod lockout;
 mod negotiation;

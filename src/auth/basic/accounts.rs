@@ -147,6 +147,12 @@ impl Accounts {
         self.accounts.iter().any(|account| matches!(account.password, Password::Hashed(_)))
     }
 
+    /// Whether verifying some password takes so much memory that it is done alone.
+    pub fn needs_much_memory(&self) -> bool {
+        let mut passwords = self.accounts.iter().map(|account| &account.password);
+        passwords.any(|password| matches!(password, Password::Hashed(hash) if hash.needs_much_memory()))
+    }
+
     /// Whether a user is in both.
     pub fn shares_a_user(&self, other: &Self) -> bool {
         let is_in = |user: &Fingerprint| self.accounts.iter().any(|account| account.user == *user);

@@ -15,8 +15,10 @@ use crate::secret::{Fingerprint, Secret};
 const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=18;
 /// bcrypt reads no further: of a longer password only these bytes would count.
 const BCRYPT_LENGTH: usize = 72;
-/// 256 MiB for each of the two hashes that may be at work.
 const ARGON2_MEMORY_KIB: u32 = 256 * 1024;
+/// The second choice of RFC 9106 section 4. Beyond it hashes are verified one at a time, and somebody is told: without
+/// credentials anybody can make us take this memory.
+const ARGON2_MUCH_MEMORY_KIB: u32 = 64 * 1024;
 const ARGON2_PASSES: u32 = 16;
 const ARGON2_LANES: u32 = 16;
 
@@ -109,6 +111,16 @@ impl Hash {
             Self::Bcrypt { cost, .. } => 1 << cost,
             Self::Argon2id(hash) => Params::try_from(&**hash)
                 .map_or(0, |params| u64::from(params.m_cost()) * u64::from(params.t_cost())),
+        }
+    }
+
+    /// Whether verifying it takes more memory than should be taken twice at a time.
+    pub(super) fn needs_much_memory(&self) -> bool {
+        match self {
+            Self::Bcrypt { .. } => false,
+            Self::Argon2id(hash) => {
+                Params::try_from(hash.as_ref()).is_ok_and(|params| params.m_cost() > ARGON2_MUCH_MEMORY_KIB)
+            }
         }
     }
 

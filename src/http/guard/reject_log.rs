@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::request::Parts;
+use http::{Method, Uri};
 use tracing::info;
 
 const QUIET: Duration = Duration::from_secs(1);
@@ -29,9 +29,16 @@ impl RejectLog {
     }
 
     /// Logs the path without its query: some send their token there.
-    pub fn log(&self, auth_method: &'static str, reason: &'static str, address: impl Display, parts: &Parts) {
+    pub fn log(
+        &self,
+        auth_method: &'static str,
+        reason: &'static str,
+        address: impl Display,
+        method: &Method,
+        uri: &Uri,
+    ) {
         if let Some(suppressed) = self.due(reason, Instant::now()) {
-            let (method, path) = (parts.method.as_str(), parts.uri.path());
+            let (method, path) = (method.as_str(), uri.path());
             info!(%address, method, path, auth_method, reason, suppressed, "refused a request");
         }
     }

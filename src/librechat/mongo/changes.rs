@@ -49,7 +49,7 @@ impl Mongo {
         let error = match timeout(SILENCE, open(&connection, resume)).await {
             Ok(Ok(stream)) => {
                 let mongo = self.target.current();
-                let explain = move |error: &Error| super::error::explain(error, &mongo.uri);
+                let explain = move |error: &Error| mongo.explain(error);
                 let stream = stream.with_type::<RawDocumentBuf>();
                 return Ok(Watched::Changes(Changes::told_by(|sender| {
                     tell(stream, connection, sender, explain)

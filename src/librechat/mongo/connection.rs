@@ -9,9 +9,11 @@ use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{ClientOptions, DatabaseOptions, ReadConcern, ReadPreference, SelectionCriteria};
 use mongodb::{Client, ClientSession, Database};
 use tokio::sync::{MutexGuard, Notify};
+use tokio::time::Instant;
 
+use super::observed::Observed;
+use super::uri::Uri;
 use super::{CONNECT, Settings};
-use crate::librechat::mongo::uri::Uri;
 
 /// A database that answers, or did when it was first asked.
 #[derive(Debug)]
@@ -19,6 +21,7 @@ pub struct Connection {
     pub database: Database,
     /// What it was when it was first asked.
     pub is_replicated: bool,
+    pub opened: Instant,
     session: tokio::sync::Mutex<ClientSession>,
     told: Mutex<Told>,
 }
@@ -33,18 +36,26 @@ pub struct Told {
 }
 
 impl Connection {
-    /// Lets `noticed` know when the driver finds that a server came, went, or became another kind.
+    /// Lets `noticed` know when the driver finds that a server came, went, or became another kind, and `observed` what it
+    /// saw of each.
     ///
     /// # Errors
     /// The driver's: the look-up of a `mongodb+srv` name, or no server that answers.
-    pub async fn open(uri: &Uri, settings: &Settings, noticed: Arc<Notify>) -> mongodb::error::Result<Self> {
+    pub async fn open(
+        uri: &Uri,
+        settings: &Settings,
+        observed: &Arc<Observed>,
+        noticed: Arc<Notify>,
+    ) -> mongodb::error::Result<Self> {
         let mut options = ClientOptions::parse(uri.expose()).await?;
         options.app_name.get_or_insert_with(|| "librechat-exporter".into());
         options.max_pool_size = Some(settings.pool_size);
         options.server_selection_timeout.get_or_insert(CONNECT);
         options.connect_timeout.get_or_insert(CONNECT);
         options.selection_criteria.get_or_insert(anyone());
+        let (observed, is_encrypted) = (Arc::clone(observed), uri.is_encrypted);
         options.sdam_event_handler = Some(EventHandler::callback(move |event| {
+            observed.note(&event, is_encrypted);
             if let SdamEvent::ServerDescriptionChanged(change) = event
                 && change.previous_description.server_type() != change.new_description.server_type()
             {
@@ -62,7 +73,8 @@ impl Connection {
             client.database(name)
         };
         let session = client.start_session().await?;
-        Ok(Self { database, is_replicated, session: session.into(), told: Mutex::default() })
+        let opened = Instant::now();
+        Ok(Self { database, is_replicated, opened, session: session.into(), told: Mutex::default() })
     }
 
     /// The session, which has seen all that the change stream told of. One reading at a time.
