@@ -5,12 +5,8 @@
 
 use std::sync::OnceLock;
 
-use rand::TryRng;
-use rand::rngs::SysRng;
-use secrecy::{ExposeSecret, SecretBox};
-
 use super::password::{Hash, Password};
-use crate::secret::{Fingerprint, Secret};
+use crate::secret::{DigestKey, Fingerprint, Secret};
 
 /// The user and the password that are let in.
 #[derive(Debug)]
@@ -77,17 +73,14 @@ impl Account {
 /// The pair that was verified: at most one, since one account has one user and one password.
 #[derive(Debug)]
 struct GoodPair {
-    key: SecretBox<[u8; 32]>,
+    key: DigestKey,
     pair: OnceLock<Fingerprint>,
 }
 
 impl GoodPair {
     fn new() -> Result<Self, String> {
-        let mut key = Box::new([0; 32]);
-        SysRng
-            .try_fill_bytes(key.as_mut())
-            .map_err(|_| "cannot be kept safely: the system has no randomness")?;
-        Ok(Self { key: SecretBox::new(key), pair: OnceLock::new() })
+        let key = DigestKey::new().map_err(|reason| format!("cannot be kept safely: {reason}"))?;
+        Ok(Self { key, pair: OnceLock::new() })
     }
 
     fn is(&self, user: &str, password: &str) -> bool {
@@ -99,7 +92,7 @@ impl GoodPair {
     }
 
     fn digest(&self, user: &str, password: &str) -> Fingerprint {
-        Fingerprint::keyed(self.key.expose_secret(), &[user.as_bytes(), password.as_bytes()])
+        self.key.digest(&[user.as_bytes(), password.as_bytes()])
     }
 }
 

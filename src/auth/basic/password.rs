@@ -84,8 +84,9 @@ impl Hash {
     pub(super) fn needs_much_memory(&self) -> bool {
         match self {
             Self::Bcrypt(_) => false,
-            Self::Argon2id(hash) => Params::try_from(hash.as_ref())
-                .is_ok_and(|params| params.m_cost() > ARGON2_MUCH_MEMORY_KIB),
+            Self::Argon2id(hash) => {
+                Params::try_from(hash.as_ref()).is_ok_and(|params| params.m_cost() > ARGON2_MUCH_MEMORY_KIB)
+            }
         }
     }
 
