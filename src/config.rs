@@ -146,8 +146,12 @@ impl Config {
 fn mongo(vars: &mut Vars, needs: Needs) -> Option<Option<MongoSettings>> {
     let area = Database::read(vars);
     let uri = load(vars, ["MONGO_URI", "MONGO_URI_FILE"], area.mongo_uri, area.mongo_uri_file, Uri::parse)?;
+    let others = vars.take_other_mongo_uris();
     match (uri, needs) {
         (Some(uri), _) => {
+            for name in others {
+                vars.warn(&name, "is not read; did you mean MONGO_URI, which is set too?");
+            }
             if let Some(warning) = uri.value.warning() {
                 vars.warn("MONGO_URI", warning);
             }
@@ -161,6 +165,13 @@ fn mongo(vars: &mut Vars, needs: Needs) -> Option<Option<MongoSettings>> {
             Some(Some(MongoSettings { uri, settings }))
         }
         (None, Needs::Nothing) => Some(None),
+        (None, Needs::Mongo) if !others.is_empty() => {
+            vars.problem(
+                "MONGO_URI",
+                format!("is missing, and {} is not a variable; did you mean MONGO_URI?", others.join(", ")),
+            );
+            None
+        }
         (None, Needs::Mongo) => {
             vars.problem(
                 "MONGO_URI",
@@ -190,8 +201,17 @@ fn times(vars: &mut Vars) -> Option<Times> {
     }
     let (refresh_interval, max_staleness) = (area.refresh_interval.0, area.metrics_max_staleness.0);
     if refresh_interval < SHORTEST {
-        vars.problem("REFRESH_INTERVAL", "must be at least 100 ms");
+        let reading = reading(vars, "REFRESH_INTERVAL", refresh_interval).unwrap_or_default();
+        vars.problem("REFRESH_INTERVAL", format!("must be at least 100 ms{reading}"));
         return None;
+    }
+    let spans = [
+        ("REFRESH_INTERVAL", refresh_interval),
+        ("METRICS_MAX_STALENESS", max_staleness),
+        ("SWEEP_INTERVAL", area.sweep_interval.0),
+    ];
+    for (name, span) in spans {
+        warn_of_milliseconds(vars, name, span);
     }
     let sweep_interval = area.sweep_interval.0;
     if sweep_interval < refresh_interval {
@@ -225,6 +245,19 @@ fn times(vars: &mut Vars) -> Option<Times> {
         max_series: usize::try_from(area.metrics_max_series.0).unwrap_or(usize::MAX),
     };
     Some(Times { refresh_interval, max_staleness, sweep_interval, options })
+}
+
+/// Both readings of a number without a unit that is hardly meant as milliseconds.
+fn reading(vars: &Vars, name: &str, span: Duration) -> Option<String> {
+    let millis = span.as_millis();
+    let is_odd = vars.is_bare_number(name) && millis > 0 && span < Duration::from_secs(1);
+    is_odd.then(|| format!(": {millis} is {millis} ms; for seconds write {millis}s"))
+}
+
+fn warn_of_milliseconds(vars: &mut Vars, name: &str, span: Duration) {
+    if let Some(reading) = reading(vars, name, span) {
+        vars.warn(name, format!("is hardly meant{reading}"));
+    }
 }
 
 /// Where the variables say to listen; what is wrong with them goes to `vars`.
@@ -271,6 +304,13 @@ fn limits(vars: &mut Vars) -> Option<LimitSettings> {
     if window.is_zero() && (metrics.is_some() || health.is_some()) {
         vars.problem("RATE_LIMIT_WINDOW_MS", "must not be 0; RATE_LIMIT_MAX=0 turns a limit off");
         return None;
+    }
+    if vars.is_bare_number("RATE_LIMIT_WINDOW_MS") && !window.is_zero() && window < Duration::from_secs(1) {
+        let millis = window.as_millis();
+        vars.warn(
+            "RATE_LIMIT_WINDOW_MS",
+            format!("is hardly meant: {millis} is {millis} ms; for seconds write {millis}000"),
+        );
     }
     let ttl = Duration::from_secs(area.metrics_brute_force_ttl_seconds.0.into());
     let lockout = NonZeroU32::new(area.metrics_brute_force_max_failed_attempts.0)

@@ -15,7 +15,7 @@ use crate::librechat::mongo::ReadLevel;
 use crate::secret::Secret;
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use crate::vars::settings;
-use crate::vars::values::{Flag, Port, Span, Whole};
+use crate::vars::values::{Flag, Port, Span, UnitSpan, Whole};
 
 settings! {
     /// The database that is read.
@@ -70,7 +70,8 @@ settings! {
 settings! {
     /// Where it is served.
     pub struct Listen {
-        /// The address to bind: a name, an IPv4 or IPv6 address, or `unix:/path`.
+        /// The address to bind: a name, an IPv4 or IPv6 address, or `unix:/path`. Beside LibreChat's own settings this, `PORT`
+        /// and `TRUST_PROXY` count only with the prefix.
         host: Host = "0.0.0.0";
         /// The port of everything, or of all but `/metrics` when `METRICS_PORT` is set.
         port: Port = "9087";
@@ -102,10 +103,14 @@ settings! {
         metrics_basic_auth_password: Secret;
         /// A file that holds the password or its hash. Absent: the variable itself counts.
         metrics_basic_auth_password_file: PathBuf;
+        /// An htpasswd file of users, each with one or more bcrypt or argon2id hashes, one a line; read again when it changes.
+        /// Absent: only the user above, if there is one.
+        metrics_basic_auth_file: PathBuf;
         /// Networks and addresses that may ask at all, in addition to whichever method authorizes; separated by commas. Blank
         /// is an error. Absent: every address may ask.
         metrics_allowed_ips: AllowList;
-        /// Whether to refuse to start with `/metrics` open.
+        /// Whether to refuse to start with `/metrics` open; networks that together allow every address of a family do not
+        /// count. Set to `false` it says in so many words that `/metrics` may be open, also where a credential is blank.
         metrics_auth_required: Flag = "false";
         /// Whether a rejection has a log line, at most about one a second for each reason.
         metrics_auth_log_rejects: Flag = "true";
@@ -134,14 +139,14 @@ settings! {
         /// alone.
         metrics_oauth2_ca_file: PathBuf;
         /// How far the clocks may differ, at most `300s`. Absent: `30s`.
-        metrics_oauth2_leeway: Span;
+        metrics_oauth2_leeway: UnitSpan;
         /// How old a token may be, and for how long it may be issued. Absent: no limit.
-        metrics_oauth2_max_token_age: Span;
+        metrics_oauth2_max_token_age: UnitSpan;
         /// Claims that scopes are read from besides `scope` and `scp`, by name or path (`realm_access.roles`). Absent: those two
         /// alone.
         metrics_oauth2_scope_claims: ScopeClaims;
         /// How long known keys go on while the provider cannot be reached. Absent: `1h`.
-        metrics_oauth2_jwks_max_stale: Span;
+        metrics_oauth2_jwks_max_stale: UnitSpan;
         /// Whether the provider may be asked over plain http elsewhere than on this machine. Absent: `false`.
         metrics_oauth2_allow_insecure: Flag;
     }
@@ -154,7 +159,8 @@ settings! {
         metrics_session_secret: Secret;
         /// A file that holds `METRICS_SESSION_SECRET`. Absent: the variable itself counts.
         metrics_session_secret_file: PathBuf;
-        /// LibreChat's own name for it, used without `METRICS_SESSION_SECRET`. Absent: LibreChat's login is no way in.
+        /// LibreChat's own name for it, used without `METRICS_SESSION_SECRET`; beside LibreChat's other settings only with the
+        /// prefix. Absent: LibreChat's login is no way in.
         jwt_refresh_secret: Secret;
         /// A file that holds `JWT_REFRESH_SECRET`. Absent: the variable itself counts.
         jwt_refresh_secret_file: PathBuf;

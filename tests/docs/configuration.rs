@@ -54,6 +54,7 @@ fn kind(variable: &Variable) -> String {
         "Secret" => "secret".into(),
         "PathBuf" => "path of a file".into(),
         "Span" => "duration".into(),
+        "UnitSpan" => "duration with its unit".into(),
         "Flag" => "`true`, `false`".into(),
         "Port" => "port".into(),
         "String" => "text".into(),
