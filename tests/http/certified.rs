@@ -1,11 +1,13 @@
 //! Mutual TLS of the built program: which certificates are let in, how long, and what is said of the others.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
+use librechat_exporter::app::login::Nobody;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -14,7 +16,8 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::client::{Connection, Request, Response};
+use crate::client::{Connection, Request, Response, Target};
+use crate::connections::serve;
 use crate::program::{Program, eventually, run};
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -47,54 +50,31 @@ const LONG: Duration = Duration::from_secs(86_400);
 /// A program that asks for certificates, and the files that it has them in.
 struct Site {
     program: Program,
+    files: Files,
+}
+
+/// The certificate and key of a server, its authority's certificate, and those of the clients' authorities.
+struct Files {
     folder: TempDir,
 }
 
 impl Site {
     /// `authorities` is what is in the file of client CAs.
     async fn start(authorities: &str, more: &[(&str, &str)]) -> Self {
-        let folder = TempDir::with_prefix("certified").unwrap();
-        let servers = Authority::new("servers");
-        let (certificate, key) = servers.issue(&[dns("localhost")], LONG);
-        let write = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            fs::write(&path, text).unwrap();
-            path.to_str().unwrap().to_owned()
-        };
-        let files =
-            [write("server.crt", &certificate), write("server.key", &key), write("clients.crt", authorities)];
-        write("servers.crt", &servers.0.pem());
-        let mut settings = vec![
-            ("TLS_CERT_FILE", &*files[0]),
-            ("TLS_KEY_FILE", &files[1]),
-            ("TLS_CLIENT_CA_FILE", &files[2]),
-            ("RATE_LIMIT_MAX", "0"),
-        ];
+        let files = Files::new(authorities);
+        let settings = files.settings();
+        let mut settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
         settings.extend(more);
         let program = Program::launch(&settings).await;
-        Self { program, folder }
+        Self { program, files }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.files.path(name)
     }
 
-    /// An open connection with this certificate.
-    async fn connect(&self, (certificate, key): &(String, String)) -> Connection {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(self.path("servers.crt")).unwrap()).unwrap();
-        let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_client_auth_cert(chain, key)
-            .unwrap();
-        let stream = TcpStream::connect(self.program.address()).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        Connection::over(TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap())
+    async fn connect(&self, identity: &(String, String)) -> Connection {
+        self.files.connect(self.program.address(), identity).await
     }
 
     /// The status that curl gets with the certificate and key in these files, or `None` when it gets no answer.
@@ -119,6 +99,56 @@ impl Site {
             .into_iter()
             .filter(|line| line.to_string().contains("refused a TLS handshake"))
             .collect()
+    }
+}
+
+impl Files {
+    fn new(authorities: &str) -> Self {
+        let folder = TempDir::with_prefix("certified").unwrap();
+        let servers = Authority::new("servers");
+        let (certificate, key) = servers.issue(&[dns("localhost")], LONG);
+        let files = Self { folder };
+        for (name, text) in [
+            ("server.crt", certificate.as_str()),
+            ("server.key", &key),
+            ("servers.crt", &servers.0.pem()),
+            ("clients.crt", authorities),
+        ] {
+            fs::write(files.path(name), text).unwrap();
+        }
+        files
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn settings(&self) -> [(&'static str, String); 4] {
+        let path = |name| self.path(name).to_str().unwrap().to_owned();
+        [
+            ("TLS_CERT_FILE", path("server.crt")),
+            ("TLS_KEY_FILE", path("server.key")),
+            ("TLS_CLIENT_CA_FILE", path("clients.crt")),
+            ("RATE_LIMIT_MAX", "0".to_owned()),
+        ]
+    }
+
+    /// An open connection with this certificate.
+    async fn connect(&self, address: SocketAddr, (certificate, key): &(String, String)) -> Connection {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(self.path("servers.crt")).unwrap()).unwrap();
+        let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, key)
+            .unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        Connection::over(TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap())
     }
 }
 
@@ -166,6 +196,27 @@ async fn review_5_an_open_connection_ends_with_its_certificate() {
         "closed when it expired, long before it was idle for too long"
     );
     assert_eq!(scrape(&mut long).await.status, 200);
+}
+
+#[tokio::test]
+async fn review_5_after_ten_minutes_the_next_answer_is_the_last() {
+    let authority = Authority::new("clients");
+    let files = Files::new(&authority.0.pem());
+    let settings = files.settings();
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let (target, _stop) = serve(&settings, Arc::new(Nobody)).await;
+    let Target::Tcp(address) = target else { panic!("{target:?}") };
+    let mut open = files.connect(address, &authority.issue(&[dns("a.example")], LONG)).await;
+    for minute in 0..10 {
+        let response = scrape(&mut open).await;
+        assert_eq!((response.status, response.header("connection")), (200, None), "minute {minute}");
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(61)).await;
+        tokio::time::resume();
+    }
+    let last = scrape(&mut open).await;
+    assert_eq!((last.status, last.header("connection")), (200, Some("close")));
+    assert_eq!(open.rest().await.unwrap(), b"");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use librechat_exporter::auth::session::{Directory, Found, Unreachable};
 use librechat_exporter::config::{Config, Needs, VARIABLES};
 use librechat_exporter::exposition::Exposition;
 use librechat_exporter::http::connections::MAX;
+use librechat_exporter::http::handshakes::{Failures, Tls};
 use librechat_exporter::http::listener::Listener;
 use librechat_exporter::http::record::Requests;
 use librechat_exporter::http::serve::Server;
@@ -32,7 +33,7 @@ use crate::program::{Program, eventually};
 use crate::refusal::{assert_common, assert_refused};
 
 /// Serves in this process until the sender is dropped.
-async fn serve(
+pub(crate) async fn serve(
     settings: &[(&str, &str)],
     directory: Arc<dyn Directory>,
 ) -> (Target<'static>, watch::Sender<bool>) {
@@ -41,6 +42,8 @@ async fn serve(
     let mut registry = Registry::default();
     let status = Arc::new(Status::register(&mut registry, || SystemTime::UNIX_EPOCH));
     let requests = Requests::register(&mut registry);
+    let tls =
+        config.tls.map(|tls| Tls { acceptor: tls.acceptor, failures: Failures::register(&mut registry) });
     let (limits, listen) = (&config.limits, &config.listen);
     let guard =
         guard::build(config.guard, limits, listen, directory, &mut registry, &mut Vec::new()).unwrap();
@@ -51,14 +54,8 @@ async fn serve(
     let target = Target::Tcp(listener.local_addr().unwrap());
     let router = router(Surface::Whole, Arc::clone(&site));
     let (stop, stopped) = watch::channel(false);
-    let server = Server {
-        listener: Listener::Tcp(listener),
-        router,
-        site,
-        tls: None,
-        max_connections: MAX,
-        proxies: None,
-    };
+    let server =
+        Server { listener: Listener::Tcp(listener), router, site, tls, max_connections: MAX, proxies: None };
     tokio::spawn(server.run(stopped));
     (target, stop)
 }
