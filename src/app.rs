@@ -32,6 +32,7 @@ use crate::librechat::mongo::uri::Uri;
 use crate::librechat::scope::Options;
 use crate::librechat::source::Source;
 use crate::librechat::status::Status;
+use crate::limit::lockout::Lockout;
 use crate::reload::metrics::Reloads;
 use crate::reload::{Reloader, Watch};
 use crate::telemetry::{self, clock};
@@ -122,6 +123,9 @@ pub async fn serve<S: Source>(
     let reloads = Reloads::register(own);
     let tls = config.tls.map(|tls| acceptor(tls, own, &mut watches));
     let guard = guard::build(config.guard, &config.limits, &config.listen, directory, own, &mut watches)?;
+    if let Some(lockout) = guard.lockout.clone() {
+        Signals::on_hangup(move || lift_locks(&lockout))?;
+    }
     let exposition = Arc::new(Exposition::new(registry, config.max_staleness, clock::now()));
     let site =
         Arc::new(Site { exposition: Arc::clone(&exposition), status: Arc::clone(&status), guard, requests });
@@ -157,6 +161,13 @@ pub async fn serve<S: Source>(
         },
         () = signals.second() => Ok(Ended::Cut),
     }
+}
+
+/// For an operator who has mended a scraper and does not want to wait.
+fn lift_locks(lockout: &Lockout) {
+    let locked = lockout.locked(Instant::now());
+    lockout.lift();
+    info!(locked, "lifted all locks");
 }
 
 /// Both sockets or none: an exporter that is half up looks as if it were well.

@@ -8,7 +8,9 @@ pub mod file;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use secrecy::{ExposeSecret, SecretString};
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -76,6 +78,30 @@ impl Fingerprint {
 
     pub fn matches(&self, other: &Self) -> Choice {
         self.0.ct_eq(&other.0)
+    }
+
+    /// Its first eight bytes, for tables that need no more.
+    pub fn short(&self) -> u64 {
+        self.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    }
+}
+
+/// A key of this process for digests that are remembered.
+#[derive(Debug)]
+pub struct DigestKey(SecretBox<[u8; 32]>);
+
+impl DigestKey {
+    /// # Errors
+    /// The system has no randomness.
+    pub fn new() -> Result<Self, &'static str> {
+        let mut key = Box::new([0; 32]);
+        SysRng.try_fill_bytes(key.as_mut()).map_err(|_| "the system has no randomness")?;
+        Ok(Self(SecretBox::new(key)))
+    }
+
+    /// The digest of several texts in this order.
+    pub fn digest(&self, parts: &[&[u8]]) -> Fingerprint {
+        Fingerprint::keyed(self.0.expose_secret(), parts)
     }
 }
 

@@ -9,6 +9,9 @@ use super::reason::Reason;
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
 use crate::secret::{Fingerprint, Live, QUOTED, is_quoted};
 
+/// What is longer is no guess at a token.
+const LONGEST: usize = 16 * 1024;
+
 /// The tokens that are valid now: more than one while they are being rotated. Never empty.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tokens(Vec<Fingerprint>);
@@ -92,6 +95,7 @@ impl Authorizer for Bearer {
         Judgement::Now(match caller.credentials.of("Bearer") {
             None => Verdict::Abstain,
             Some(token) if self.tokens.current().contain(token) => Verdict::Allow,
+            Some(token) if token.len() > LONGEST => Verdict::Deny(Reason::TokenTooLarge),
             Some(_) => Verdict::Deny(Reason::WrongToken),
         })
     }

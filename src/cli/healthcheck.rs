@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
+use http::StatusCode;
 
 use super::block_on;
 use crate::config;
@@ -41,7 +42,8 @@ pub(super) fn healthcheck(mut vars: Vars, url: Option<&str>) -> anyhow::Result<E
         let response = client.get(&url).send().await;
         let response = response.map_err(|error| anyhow!("{}: {}", without_query(&url), reason(&error)))?;
         let status = response.status();
-        if !status.is_success() {
+        // Row B7: asked too often is alive, and a container must not be killed for what others ask.
+        if !status.is_success() && status != StatusCode::TOO_MANY_REQUESTS {
             bail!("{} answers {status}", without_query(&url));
         }
         Ok(ExitCode::SUCCESS)

@@ -103,6 +103,9 @@ settings! {
         metrics_basic_auth_password: Secret;
         /// A file that holds the password or its hash. Absent: the variable itself counts.
         metrics_basic_auth_password_file: PathBuf;
+        /// An htpasswd file of users, each with one or more bcrypt or argon2id hashes, one a line; read again when it changes.
+        /// Absent: only the user above, if there is one.
+        metrics_basic_auth_file: PathBuf;
         /// Networks and addresses that may ask at all, in addition to whichever method authorizes; separated by commas. Blank
         /// is an error. Absent: every address may ask.
         metrics_allowed_ips: AllowList;

@@ -2,10 +2,10 @@
 
 use super::areas::{Guard, Session};
 use super::oauth2::{self, OAuth2Settings};
-use super::secrets::{Loaded, load};
+use super::secrets::{Loaded, load, load_file};
 use crate::auth::Method;
 use crate::auth::allowlist::AllowList;
-use crate::auth::basic::account::Account;
+use crate::auth::basic::accounts::Accounts;
 use crate::auth::basic::check_user;
 use crate::auth::bearer::{Tokens, weakness};
 use crate::auth::session::Roles;
@@ -30,10 +30,13 @@ pub struct GuardSettings {
     pub mutual_tls: bool,
 }
 
+/// Accounts by where they come from; at least one place has some.
 #[derive(Debug)]
 pub struct BasicSettings {
-    pub user: String,
-    pub account: Loaded<Account>,
+    /// The user of the variables, and its account.
+    pub account: Option<(String, Loaded<Accounts>)>,
+    /// `METRICS_BASIC_AUTH_FILE`
+    pub file: Option<Loaded<Accounts>>,
 }
 
 #[derive(Debug)]
@@ -92,9 +95,11 @@ pub fn read(vars: &mut Vars) -> Option<GuardSettings> {
         ["METRICS_BASIC_AUTH_PASSWORD", "METRICS_BASIC_AUTH_PASSWORD_FILE"],
         area.metrics_basic_auth_password,
         area.metrics_basic_auth_password_file,
-        |secret| Account::parse(user.as_deref().unwrap_or_default(), secret),
+        |secret| Accounts::one(user.as_deref().unwrap_or_default(), secret),
     );
-    let basic = password.and_then(|account| basic(vars, user, account));
+    let account = password.and_then(|account| account_of(vars, user, account));
+    let file = load_file(vars, "METRICS_BASIC_AUTH_FILE", area.metrics_basic_auth_file, Accounts::htpasswd);
+    let basic = account.zip(file).and_then(|(account, file)| basic(vars, account, file));
     if let Some(family) = area.metrics_allowed_ips.as_ref().and_then(AllowList::whole_family) {
         vars.warn("METRICS_ALLOWED_IPS", format!("allows everyone who comes by {family}"));
     }
@@ -167,9 +172,28 @@ fn refuse_to_open(vars: &mut Vars, settings: &GuardSettings, required: bool) {
 /// The outer `None` is for a problem, the inner for no Basic authentication.
 fn basic(
     vars: &mut Vars,
-    user: Option<String>,
-    account: Option<Loaded<Account>>,
+    account: Option<(String, Loaded<Accounts>)>,
+    file: Option<Loaded<Accounts>>,
 ) -> Option<Option<BasicSettings>> {
+    if let (Some((_, account)), Some(file)) = (&account, &file)
+        && account.value.shares_a_user(&file.value)
+    {
+        vars.problem(
+            "METRICS_BASIC_AUTH_FILE",
+            "has the user of METRICS_BASIC_AUTH_USER too: give it in one place",
+        );
+        return None;
+    }
+    let is_on = account.is_some() || file.is_some();
+    Some(is_on.then_some(BasicSettings { account, file }))
+}
+
+/// The outer `None` is for a problem, the inner for no account in the variables.
+fn account_of(
+    vars: &mut Vars,
+    user: Option<String>,
+    account: Option<Loaded<Accounts>>,
+) -> Option<Option<(String, Loaded<Accounts>)>> {
     let (user, account) = match (user, account) {
         (None, None) => return Some(None),
         (Some(user), Some(account)) => (user, account),
@@ -187,7 +211,7 @@ fn basic(
     {
         vars.warn("METRICS_BASIC_AUTH_PASSWORD", weakness);
     }
-    Some(Some(BasicSettings { user, account }))
+    Some(Some((user, account)))
 }
 
 /// LibreChat's variable turns its login on, but for a sample that everybody knows: nobody asked for the login by it.

@@ -75,7 +75,8 @@ impl<S: Source> Collector<S> {
         clock: fn() -> SystemTime,
     ) -> Self {
         let limiter = Arc::new(Mutex::new(Limiter::new(options.max_series)));
-        Self { source, exposition, status, pace, options, limiter, clock, lag: LagWatch::default() }
+        let lag = LagWatch::default();
+        Self { source, exposition, status, pace, options, limiter, clock, lag }
     }
 
     /// Runs until it is dropped.

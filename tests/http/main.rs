@@ -60,6 +60,7 @@ mod stream;
 mod access_tokens;
 mod addresses;
 mod authorization;
+mod basic_file;
 mod blank;
 mod canaries;
 mod connections;
