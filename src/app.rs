@@ -1,5 +1,6 @@
 //! The composition root: build, bind, spawn, drain. The only module that names every part.
 
+pub mod descriptors;
 pub mod guard;
 pub mod login;
 pub mod signals;
@@ -22,6 +23,7 @@ use crate::config::{Config, TlsSettings};
 use crate::exposition::body::Coding;
 use crate::exposition::limit::Limiter;
 use crate::exposition::{Exposition, Format, Snapshot};
+use crate::http::handshakes::{Failures, Tls};
 use crate::http::listener::{Address, Listener};
 use crate::http::serve::Server;
 use crate::http::{Site, Surface, record, router};
@@ -36,7 +38,6 @@ use crate::limit::lockout::Lockout;
 use crate::reload::metrics::Reloads;
 use crate::reload::{Reloader, Watch};
 use crate::telemetry::{self, clock};
-use crate::tls::Acceptor;
 
 /// How long requests in flight may take to finish: a little less than the 30 s that Kubernetes waits.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -121,25 +122,40 @@ pub async fn serve<S: Source>(
     let own = registry.sub_registry_with_prefix("librechat_exporter");
     let requests = record::Requests::register(own);
     let reloads = Reloads::register(own);
-    let tls = config.tls.map(|tls| acceptor(tls, own, &mut watches));
+    let metrics_path = config.listen.metrics_path.clone();
+    let proxies = config.listen.proxy_protocol.then(|| config.listen.trust.clone());
+    let tls = config.tls.map(|tls| encrypted(tls, own, &mut watches));
     let guard = guard::build(config.guard, &config.limits, &config.listen, directory, own, &mut watches)?;
     if let Some(lockout) = guard.lockout.clone() {
         Signals::on_hangup(move || lift_locks(&lockout))?;
     }
     let exposition = Arc::new(Exposition::new(registry, config.max_staleness, clock::now()));
-    let site =
-        Arc::new(Site { exposition: Arc::clone(&exposition), status: Arc::clone(&status), guard, requests });
+    let site = Arc::new(Site {
+        exposition: Arc::clone(&exposition),
+        status: Arc::clone(&status),
+        guard,
+        requests,
+        metrics_path,
+    });
 
     let pace = Pace { interval: config.refresh_interval, sweep: config.sweep_interval };
     let collector = Collector::new(source, exposition, status, pace, config.options, clock::now);
     let collecting = on_a_thread_of_its_own("collector", collector.run())?;
     tokio::spawn(Reloader::new(watches, reloads).run(signals.hangups()));
     let (stop, stopped) = watch::channel(false);
+    let max_connections = descriptors::connections_of_each(descriptors::raise(), listeners.len());
     let mut servers = JoinSet::new();
     for (listener, surface) in listeners {
-        let tls = tls.as_ref().filter(|tls| tls.is_for(surface)).map(|tls| tls.acceptor.clone());
-        let server =
-            Server { listener, router: router(surface, Arc::clone(&site)), site: Arc::clone(&site), tls };
+        let tls = tls.as_ref().filter(|tls| tls.is_for(surface)).map(|encrypted| encrypted.tls.clone());
+        let router = router(surface, Arc::clone(&site));
+        let server = Server {
+            listener,
+            router,
+            site: Arc::clone(&site),
+            tls,
+            max_connections,
+            proxies: proxies.clone(),
+        };
         servers.spawn(server.run(stopped.clone()));
     }
     tokio::select! {
@@ -187,9 +203,12 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, Surface)>> {
         }
         let is_tls = config.tls.as_ref().is_some_and(|tls| *surface != Surface::Public || tls.on_public);
         let scheme = if is_tls { "https" } else { "http" };
-        info!(%address, scheme, "listening: {}", surface.paths());
+        let families = listeners.last().and_then(|(listener, _)| listener.families());
+        let paths = surface.paths(&config.listen.metrics_path);
+        info!(%address, scheme, families, "listening: {paths}");
         if surface_is_open(config, *surface) && !address.is_local() {
-            warn!(%address, "/metrics is open: whoever can reach this address may read it");
+            let path = &config.listen.metrics_path;
+            warn!(%address, "{path} is open: whoever can reach this address may read it");
         }
     }
     Ok(listeners)
@@ -201,13 +220,13 @@ fn report_guard(config: &Config) {
     if methods.is_empty() {
         info!("no authentication method is set");
     } else {
-        info!("/metrics asks, in this order: {}", methods.join(", "));
+        info!("{} asks, in this order: {}", config.listen.metrics_path, methods.join(", "));
     }
 }
 
 /// TLS on the listeners that speak it.
 struct Encrypted {
-    acceptor: Acceptor,
+    tls: Tls,
     on_public: bool,
 }
 
@@ -217,7 +236,7 @@ impl Encrypted {
     }
 }
 
-fn acceptor(tls: TlsSettings, registry: &mut Registry, watches: &mut Vec<Watch>) -> Encrypted {
+fn encrypted(tls: TlsSettings, registry: &mut Registry, watches: &mut Vec<Watch>) -> Encrypted {
     let TlsSettings { files, pem, acceptor, on_public } = tls;
     acceptor.register(registry);
     if acceptor.has_expired(clock::now()) {
@@ -225,7 +244,7 @@ fn acceptor(tls: TlsSettings, registry: &mut Registry, watches: &mut Vec<Watch>)
     }
     let slot = acceptor.clone();
     watches.push(Watch::new("TLS_CERT_FILE", &pem, move || files.read(), move |pem| slot.replace(&pem)));
-    Encrypted { acceptor, on_public }
+    Encrypted { tls: Tls { acceptor, failures: Failures::register(registry) }, on_public }
 }
 
 fn surface_is_open(config: &Config, surface: Surface) -> bool {

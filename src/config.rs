@@ -20,13 +20,14 @@ use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
 use crate::http::listener::socket::SocketMode;
 use crate::http::listener::{Address, Host};
+use crate::http::path::MetricsPath;
 use crate::librechat::mongo;
 use crate::librechat::mongo::uri::Uri;
 use crate::librechat::pseudonym::Salt;
 use crate::librechat::scope::{Options, UserLabel};
 use crate::telemetry::logging::{LogFormat, LogLevel};
-use crate::tls::Acceptor;
 use crate::tls::pem::{Files, Pem};
+use crate::tls::{Acceptor, Policy};
 use crate::vars::{Problem, Variable, Vars};
 
 /// Every table of variables, in the order of the documentation.
@@ -86,6 +87,9 @@ pub struct ListenSettings {
     pub socket_mode: SocketMode,
     pub trust: TrustProxy,
     pub header: ProxyHeader,
+    /// Whether trusted proxies speak the PROXY protocol.
+    pub proxy_protocol: bool,
+    pub metrics_path: MetricsPath,
 }
 
 /// `None` is off.
@@ -284,6 +288,12 @@ pub fn listen(vars: &mut Vars) -> ListenSettings {
     {
         vars.warn("METRICS_SOCKET_MODE", "has no effect: neither HOST nor METRICS_HOST is a socket");
     }
+    if area.proxy_protocol.0 && !area.trust_proxy.is_list() {
+        vars.problem(
+            "PROXY_PROTOCOL",
+            "needs TRUST_PROXY to list the addresses of the proxies: anybody could write such a header",
+        );
+    }
     if area.trust_proxy.counts_hops() {
         vars.warn("TRUST_PROXY", "counts hops, which is only safe when nothing can reach this port directly");
     }
@@ -293,6 +303,8 @@ pub fn listen(vars: &mut Vars) -> ListenSettings {
         socket_mode: area.metrics_socket_mode,
         trust: area.trust_proxy,
         header: area.trust_proxy_header,
+        proxy_protocol: area.proxy_protocol.0,
+        metrics_path: area.metrics_path,
     }
 }
 
@@ -328,14 +340,29 @@ fn tls(vars: &mut Vars) -> Option<Option<TlsSettings>> {
             vars.problem("TLS_CLIENT_CA_FILE", "needs TLS_CERT_FILE and TLS_KEY_FILE");
             return None;
         }
+        (None, None) if area.tls_client_allowed_sans.is_some() => {
+            vars.problem(
+                "TLS_CLIENT_ALLOWED_SANS",
+                "needs TLS_CERT_FILE, TLS_KEY_FILE and TLS_CLIENT_CA_FILE",
+            );
+            return None;
+        }
         (None, None) => return Some(None),
         _ => {
             vars.problem("TLS_CERT_FILE and TLS_KEY_FILE", "must both be set or both unset");
             return None;
         }
     };
+    if area.tls_client_allowed_sans.is_some() && area.tls_client_ca_file.is_none() {
+        vars.problem(
+            "TLS_CLIENT_ALLOWED_SANS",
+            "needs TLS_CLIENT_CA_FILE: without it no client is asked for a certificate",
+        );
+        return None;
+    }
     let files = Files { cert, key, client_ca: area.tls_client_ca_file };
-    let loaded = files.read().and_then(|pem| Acceptor::new(&pem).map(|acceptor| (pem, acceptor)));
+    let policy = Policy { min_version: area.tls_min_version, allowed_sans: area.tls_client_allowed_sans };
+    let loaded = files.read().and_then(|pem| Acceptor::new(&pem, policy).map(|acceptor| (pem, acceptor)));
     // The error begins with its variable.
     let (pem, acceptor) = loaded.map_err(|error| vars.report(error.to_string())).ok()?;
     if files.is_key_world_readable() {

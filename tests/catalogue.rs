@@ -151,6 +151,12 @@ const WITHOUT_SAMPLES: &[(&str, &str, &str, &str)] = &[
         "",
         "When the earliest certificate of the chain of TLS_CERT_FILE expires (only with TLS)",
     ),
+    (
+        "librechat_exporter_tls_handshake_failures_total",
+        "counter",
+        "`reason`",
+        "TLS handshakes that failed, by reason (only with TLS)",
+    ),
 ];
 
 /// Type, labels and help by name.

@@ -40,8 +40,8 @@ impl FromStr for AllowList {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        let networks = items.map(network::parse).collect::<Result<Vec<_>, _>>()?;
+        let items = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|item| !item.is_empty());
+        let networks = items.map(network::parse_named).collect::<Result<Vec<_>, _>>()?.concat();
         if networks.is_empty() {
             return Err("is set but lists no network; leave it out to have no allow-list".into());
         }
@@ -93,6 +93,30 @@ mod tests {
         for (list, family) in cases {
             assert_eq!(list.parse::<AllowList>().unwrap().whole_family(), family, "{list}");
         }
+    }
+
+    #[test]
+    fn row_12_8_takes_blanks_newlines_and_the_names_of_trust_proxy() {
+        let list: AllowList =
+            "10.0.0.0/8 192.0.2.1\n  Loopback,\tlinklocal\r\nuniquelocal\n".parse().unwrap();
+        for (address, held) in [
+            ("10.1.1.1", true),
+            ("192.0.2.1", true),
+            ("192.0.2.2", false),
+            ("127.8.9.10", true),
+            ("::1", true),
+            ("::2", false),
+            ("169.254.1.1", true),
+            ("fe80::1", true),
+            ("172.31.0.1", true),
+            ("172.32.0.1", false),
+            ("192.168.0.1", true),
+            ("fd00::1", true),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(list.contains(address.parse().unwrap()), held, "{address}");
+        }
+        assert!("10.0.0.0 /8".parse::<AllowList>().unwrap_err().contains("\"/8\""));
     }
 
     #[test]

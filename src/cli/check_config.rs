@@ -73,27 +73,29 @@ fn summary(config: &Config) -> String {
         let (database, hosts) = (mongo.settings.database_name(), mongo.uri.value.hosts());
         let _ = writeln!(text, "reads the database {database} at {hosts}");
     }
+    let path = &config.listen.metrics_path;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     match &config.listen.metrics {
         None => {
-            let _ = writeln!(text, "serves everything on {scheme} {}", config.listen.public);
+            let _ = writeln!(text, "serves everything on {scheme} {}", config.listen.public.explained());
         }
         Some(metrics) => {
             let _ = writeln!(
                 text,
-                "serves /metrics on {scheme} {metrics}, everything else on {}",
-                config.listen.public
+                "serves {path} on {scheme} {}, everything else on {}",
+                metrics.explained(),
+                config.listen.public.explained()
             );
         }
     }
     let methods = config.guard.methods();
     let address = config.listen.metrics.as_ref().unwrap_or(&config.listen.public);
     if methods.is_empty() && address.is_local() {
-        let _ = writeln!(text, "/metrics is open: whoever is on this machine may read it");
+        let _ = writeln!(text, "{path} is open: whoever is on this machine may read it");
     } else if methods.is_empty() {
-        let _ = writeln!(text, "/metrics is open: whoever can reach {address} may read it");
+        let _ = writeln!(text, "{path} is open: whoever can reach {address} may read it");
     } else {
-        let _ = writeln!(text, "/metrics asks, in this order: {}", methods.join(", "));
+        let _ = writeln!(text, "{path} asks, in this order: {}", methods.join(", "));
     }
     text
 }

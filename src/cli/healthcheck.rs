@@ -78,6 +78,7 @@ fn local_url(address: &Address, is_tls: bool) -> String {
     let scheme = if is_tls { "https" } else { "http" };
     let host = match &address.host {
         Host::Unix(_) => "localhost".to_owned(),
+        Host::Every => "127.0.0.1".to_owned(),
         Host::Name(name) => match name.as_str() {
             "0.0.0.0" => "127.0.0.1".to_owned(),
             "::" => "[::1]".to_owned(),

@@ -11,9 +11,12 @@ use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
 use crate::http::listener::Host;
 use crate::http::listener::socket::SocketMode;
+use crate::http::path::MetricsPath;
 use crate::librechat::mongo::ReadLevel;
 use crate::secret::Secret;
 use crate::telemetry::logging::{LogFormat, LogLevel};
+use crate::tls::MinVersion;
+use crate::tls::sans::AllowedSans;
 use crate::vars::settings;
 use crate::vars::values::{Flag, Port, Span, UnitSpan, Whole};
 
@@ -70,15 +73,18 @@ settings! {
 settings! {
     /// Where it is served.
     pub struct Listen {
-        /// The address to bind: a name, an IPv4 or IPv6 address, or `unix:/path`. Beside LibreChat's own settings this, `PORT`
-        /// and `TRUST_PROXY` count only with the prefix.
-        host: Host = "0.0.0.0";
+        /// The address to bind, without a port: a name, an IPv4 or IPv6 address, `unix:/path`, or `*`, which is every address
+        /// of the machine, IPv4 and IPv6. Beside LibreChat's own settings this, `PORT` and `TRUST_PROXY` count only with the
+        /// prefix.
+        host: Host = "*";
         /// The port of everything, or of all but `/metrics` when `METRICS_PORT` is set.
         port: Port = "9087";
         /// The address to bind for `METRICS_PORT`. Absent: that of `HOST`.
         metrics_host: Host;
         /// `/metrics` and the landing page only here; on `PORT` it is then a plain 404. Absent: everything is on `PORT`.
         metrics_port: Port;
+        /// The path of the metrics. `/metrics` itself is then a plain 404.
+        metrics_path: MetricsPath = "/metrics";
         /// The permissions of a Unix socket's file, in octal: who may connect is who may write to it. Its group is the
         /// exporter's own.
         metrics_socket_mode: SocketMode = "0660";
@@ -87,6 +93,9 @@ settings! {
         trust_proxy: TrustProxy = "loopback";
         /// The header that they say it in: `x-forwarded-for` or `forwarded`.
         trust_proxy_header: ProxyHeader = "x-forwarded-for";
+        /// Whether connections from the addresses of `TRUST_PROXY` begin with a header of the PROXY protocol, version 1 or 2,
+        /// which then names the client; needs addresses there, not hops.
+        proxy_protocol: Flag = "false";
     }
 }
 
@@ -106,7 +115,8 @@ settings! {
         /// An htpasswd file of users, each with one or more bcrypt or argon2id hashes, one a line; read again when it changes.
         /// Absent: only the user above, if there is one.
         metrics_basic_auth_file: PathBuf;
-        /// Networks and addresses that may ask at all, in addition to whichever method authorizes; separated by commas. Blank
+        /// Networks and addresses that may ask at all, in addition to whichever method authorizes; separated by commas, blanks
+        /// or newlines. The names `loopback`, `linklocal`, `uniquelocal` are as in `TRUST_PROXY`. Blank
         /// is an error. Absent: every address may ask.
         metrics_allowed_ips: AllowList;
         /// Whether to refuse to start with `/metrics` open; networks that together allow every address of a family do not
@@ -201,6 +211,12 @@ settings! {
         /// Authorities of clients, PEM: clients without a certificate of theirs are refused. Absent: no client is asked for
         /// one.
         tls_client_ca_file: PathBuf;
+        /// Names of which a client's certificate must carry one as a subject alternative name: DNS names (`*.` in front
+        /// stands for one label), IP addresses, URIs (SPIFFE IDs), e-mail addresses; separated by commas. Blank is an
+        /// error. Absent: every certificate of the authorities is let in.
+        tls_client_allowed_sans: AllowedSans;
+        /// The oldest version of TLS that is spoken: `1.2` or `1.3`.
+        tls_min_version: MinVersion = "1.2";
         /// Whether `PORT` speaks TLS too when `METRICS_PORT` is another port.
         tls_health: Flag = "true";
     }

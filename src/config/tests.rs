@@ -15,7 +15,7 @@ fn read(pairs: &[(&str, &str)]) -> Result<Config, Vec<String>> {
 #[test]
 fn defaults_are_those_of_the_contract() {
     let config = read(&[]).unwrap();
-    assert_eq!(config.listen.public.to_string(), "0.0.0.0:9087");
+    assert_eq!(config.listen.public.to_string(), "*:9087");
     assert!(config.listen.metrics.is_none() && config.guard.is_open() && config.tls.is_none());
     assert_eq!(config.refresh_interval, Duration::from_secs(30));
     assert_eq!(config.max_staleness, Duration::from_secs(600));
@@ -46,7 +46,7 @@ fn any_one_method_closes_metrics() {
 fn one_listener_when_both_ports_are_the_same() {
     assert!(read(&[("METRICS_PORT", "9087")]).unwrap().listen.metrics.is_none());
     let metrics = |pairs| read(pairs).unwrap().listen.metrics.unwrap().to_string();
-    assert_eq!(metrics(&[("METRICS_PORT", "9090")]), "0.0.0.0:9090");
+    assert_eq!(metrics(&[("METRICS_PORT", "9090")]), "*:9090");
     assert_eq!(metrics(&[("METRICS_PORT", "9087"), ("METRICS_HOST", "::1")]), "[::1]:9087");
 }
 

@@ -13,6 +13,9 @@ use super::guard::limits::Probe;
 use super::refusal::TEXT;
 use crate::librechat::status::Reach;
 
+/// Where the probes are.
+pub const PATHS: [&str; 3] = ["/health", "/livez", "/readyz"];
+
 /// 200 while MongoDB answers, else 503.
 pub async fn health(Probe(stamp): Probe, State(site): State<Arc<Site>>) -> Response {
     let reach = site.status.reach();

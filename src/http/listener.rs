@@ -2,20 +2,29 @@
 
 pub mod socket;
 
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use tokio::net::TcpListener;
+use rustix::io::Errno;
+use rustix::net::sockopt::set_ipv6_v6only;
+use tokio::net::{TcpListener, TcpSocket};
 
 use self::socket::{Socket, SocketError, SocketMode};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// The longest path of a socket (`sun_path` of unix(7), less its NUL).
 const MAX_PATH: usize = 107;
 
-/// `HOST`: a name or address, or `unix:/path`.
+/// `HOST`: a name or address, `*`, or `unix:/path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
+    /// Every address of the machine, of both families as far as it has them.
+    Every,
     /// Without the brackets of an IPv6 address.
     Name(String),
     Unix(PathBuf),
@@ -25,6 +34,9 @@ impl FromStr for Host {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "*" {
+            return Ok(Self::Every);
+        }
         if let Some(path) = text.strip_prefix("unix:") {
             let path = PathBuf::from(path);
             return match path.as_os_str().as_bytes() {
@@ -34,6 +46,9 @@ impl FromStr for Host {
                 _ => Ok(Self::Unix(path)),
             };
         }
+        if has_port(text) {
+            return Err("takes no port: write the address alone, and the port into PORT (or METRICS_PORT)");
+        }
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
         let fits = |c: char| c.is_ascii_alphanumeric() || "-._:%".contains(c);
         if bare.is_empty() || !bare.chars().all(fits) {
@@ -41,6 +56,13 @@ impl FromStr for Host {
         }
         Ok(Self::Name(bare.to_owned()))
     }
+}
+
+/// Whether it is an address or name with a port behind it; an IPv6 address has colons of its own.
+fn has_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    is_port && (!host.contains(':') || host.ends_with(']'))
 }
 
 /// Where one listener is bound.
@@ -55,10 +77,19 @@ impl Address {
     pub fn is_local(&self) -> bool {
         match &self.host {
             Host::Unix(_) => true,
+            Host::Every => false,
             Host::Name(name) => {
                 name == "localhost"
                     || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
             }
+        }
+    }
+
+    /// The address, and what is not plain from it.
+    pub fn explained(&self) -> String {
+        match self.host {
+            Host::Every => format!("{self} (every address, IPv4 and IPv6)"),
+            Host::Name(_) | Host::Unix(_) => self.to_string(),
         }
     }
 
@@ -68,6 +99,8 @@ impl Address {
     /// Those of the operating system: in use, not ours, not allowed. For a socket also what else is in its place.
     pub async fn bind(&self, mode: SocketMode) -> Result<Listener, SocketError> {
         match &self.host {
+            Host::Every => Ok(Listener::Tcp(bind_every(self.port)?)),
+            Host::Name(name) if name == "::" => Ok(Listener::Tcp(bind_both(self.port)?)),
             Host::Name(name) => Ok(Listener::Tcp(TcpListener::bind((name.as_str(), self.port)).await?)),
             Host::Unix(path) => socket::bind(path, mode).await.map(Listener::Unix),
         }
@@ -78,10 +111,40 @@ impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.host {
             Host::Unix(path) => write!(f, "unix:{}", path.display()),
+            Host::Every => write!(f, "*:{}", self.port),
             Host::Name(name) if name.contains(':') => write!(f, "[{name}]:{}", self.port),
             Host::Name(name) => write!(f, "{name}:{}", self.port),
         }
     }
+}
+
+/// Both families, or IPv4 alone on a machine without IPv6.
+fn bind_every(port: u16) -> io::Result<TcpListener> {
+    match bind_both(port) {
+        Err(error) if lacks_ipv6(&error) => {
+            let socket = TcpSocket::new_v4()?;
+            socket.set_reuseaddr(true)?;
+            socket.bind((Ipv4Addr::UNSPECIFIED, port).into())?;
+            socket.listen(BACKLOG)
+        }
+        other => other,
+    }
+}
+
+/// One socket for IPv6 and IPv4, whatever the machine's default for such sockets is.
+fn bind_both(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v6()?;
+    set_ipv6_v6only(&socket, false)?;
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv6Addr::UNSPECIFIED, port).into())?;
+    socket.listen(BACKLOG)
+}
+
+fn lacks_ipv6(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL | Errno::PROTONOSUPPORT)
+    )
 }
 
 /// A bound socket.
@@ -89,6 +152,18 @@ impl std::fmt::Display for Address {
 pub enum Listener {
     Tcp(TcpListener),
     Unix(Socket),
+}
+
+impl Listener {
+    /// Which families it serves, where that is not plain from its address.
+    pub fn families(&self) -> Option<&'static str> {
+        let Self::Tcp(listener) = self else { return None };
+        match listener.local_addr().ok()?.ip() {
+            IpAddr::V6(address) if address.is_unspecified() => Some("IPv4 and IPv6"),
+            IpAddr::V4(address) if address.is_unspecified() => Some("IPv4 only"),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +178,9 @@ mod tests {
             ("::", name("::")),
             ("[::1]", name("::1")),
             ("localhost", name("localhost")),
+            ("*", Ok(Host::Every)),
+            ("::ffff:10.0.0.1", name("::ffff:10.0.0.1")),
+            ("fe80::1%eth0", name("fe80::1%eth0")),
             ("unix:/run/exporter.sock", Ok(Host::Unix("/run/exporter.sock".into()))),
         ];
         for (text, expected) in cases {
@@ -113,6 +191,13 @@ mod tests {
             assert!(text.parse::<Host>().is_err(), "{text}");
         }
         assert!(long[..long.len() - 1].parse::<Host>().is_ok());
+    }
+
+    #[test]
+    fn row_12_8_a_port_is_told_to_go_where_ports_go() {
+        for text in ["0.0.0.0:9087", "localhost:1", "[::]:9087", "exporter.example:80", ":9087", "*:9087"] {
+            assert!(text.parse::<Host>().unwrap_err().contains("takes no port"), "{text}");
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub fn page(_permit: Permit, exposition: &Exposition, accepted: Accepted) -> Res
     let parts = exposition.body(accepted.format, accepted.coding, Instant::now());
     let mut response = Response::new(Body::new(Parts::new(parts)));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(accepted.format.content_type()));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(accepted.content_type));
     headers.insert(VARY, VARIES);
     if let Some(coding) = accepted.coding.name() {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));

@@ -165,6 +165,7 @@ impl Vars {
             ("METRICS_ALLOWED_IPS", "leave it out to have no allow-list"),
             ("METRICS_AUTH_REQUIRED", "write true or false, or leave it out"),
             ("TLS_CLIENT_CA_FILE", "leave it out to ask for no client certificates"),
+            ("TLS_CLIENT_ALLOWED_SANS", "leave it out to let in every certificate of TLS_CLIENT_CA_FILE"),
         ];
         for (name, mend) in closing {
             if self.lost(&[name]).contains(&(name.to_owned(), BLANK)) {

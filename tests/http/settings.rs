@@ -307,7 +307,7 @@ async fn check_config_prints_what_is_in_force_and_the_authorizers_in_their_order
         "/metrics asks, in this order: allow_list, bearer, basic, session",
     ];
     let defaults = [
-        "HOST=0.0.0.0 (default)",
+        "HOST=* (default)",
         "REFRESH_INTERVAL=30s (default)",
         "LOG_LEVEL=info (environment)",
         "TENANT_ID is not set",

@@ -46,7 +46,8 @@ impl FromStr for SocketMode {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let digits = text.strip_prefix("0o").unwrap_or(text);
-        let mode = u32::from_str_radix(digits, 8).ok().filter(|_| (3..=4).contains(&digits.len()));
+        let is_octal = (3..=4).contains(&digits.len()) && digits.bytes().all(|b| (b'0'..=b'7').contains(&b));
+        let mode = if is_octal { u32::from_str_radix(digits, 8).ok() } else { None };
         match mode {
             Some(mode) if mode > 0o777 => Err(format!("has {text:?}; a socket has no bits beyond 0777")),
             Some(mode) if mode & 0o600 != 0o600 => Err(format!(
