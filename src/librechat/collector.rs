@@ -42,6 +42,8 @@ const GATHER: Duration = Duration::from_millis(200);
 /// LibreChat must not keep a core busy here.
 const SHORTEST: Duration = Duration::from_secs(1);
 const IDLE_SHARE: u32 = 10;
+/// At most, since the first fold takes longer than any refresh that follows.
+const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// How often a source is folded.
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +124,7 @@ impl<S: Source> Collector<S> {
     /// Until the interval is over, or a change was told of and some time has passed since the refresh that `started`.
     async fn wait(&self, sync: &mut Sync, started: Instant) {
         let took = started.elapsed();
-        let shortest = (took * IDLE_SHARE).max(SHORTEST).min(self.pace.interval);
+        let shortest = (took * IDLE_SHARE).max(SHORTEST).min(LONGEST_REST).min(self.pace.interval);
         let told = async {
             sync.changed().await;
             sleep(GATHER.max(shortest.saturating_sub(started.elapsed()))).await;

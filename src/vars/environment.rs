@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use secrecy::ExposeSecret as _;
 
@@ -122,7 +122,7 @@ impl Environment {
             let names = names.map(|entry| entry.name).collect();
             return Ok(Self { ignored: Some(Ignored { reason, names }), ..Self::default() });
         }
-        let whole: PathBuf = path.canonicalize().unwrap_or(path);
+        let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned()).join(DEFAULT_FILE);
         Ok(Self::of_lines(parsed, whole.display().to_string()))
     }
 
