@@ -1,5 +1,6 @@
 //! The composition root: build, bind, spawn, drain. The only module that names every part.
 
+pub mod descriptors;
 pub mod guard;
 pub mod login;
 pub mod signals;
@@ -22,6 +23,7 @@ use crate::config::{Config, TlsSettings};
 use crate::exposition::body::Coding;
 use crate::exposition::limit::Limiter;
 use crate::exposition::{Exposition, Format, Snapshot};
+use crate::http::handshakes::{Failures, Tls};
 use crate::http::listener::{Address, Listener};
 use crate::http::serve::Server;
 use crate::http::{Site, Surface, record, router};
@@ -32,10 +34,10 @@ use crate::librechat::mongo::uri::Uri;
 use crate::librechat::scope::Options;
 use crate::librechat::source::Source;
 use crate::librechat::status::Status;
+use crate::limit::lockout::Lockout;
 use crate::reload::metrics::Reloads;
 use crate::reload::{Reloader, Watch};
 use crate::telemetry::{self, clock};
-use crate::tls::Acceptor;
 
 /// How long requests in flight may take to finish: a little less than the 30 s that Kubernetes waits.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -68,6 +70,7 @@ fn on_a_thread_of_its_own(
 /// The database of the settings, and what keeps its connection string current.
 pub fn mongo(config: &mut Config) -> Option<(Arc<Mongo>, Vec<Watch>)> {
     let settings = config.mongo.take()?;
+    info!("reading the database {} at {}", settings.settings.database_name(), settings.uri.value.hosts());
     let mongo = Arc::new(Mongo::new(settings.settings));
     let slot = Arc::clone(&mongo);
     let watch = settings.uri.watch(move |secret| Uri::parse(&secret).map(|uri| slot.reconnect(uri)));
@@ -111,6 +114,7 @@ pub async fn serve<S: Source>(
 ) -> anyhow::Result<Ended> {
     let signals = Signals::install()?;
     let listeners = bind(&config).await?;
+    report_guard(&config);
     let mut registry = Registry::default();
     telemetry::register_build_info(&mut registry);
     telemetry::process::register(&mut registry);
@@ -118,22 +122,40 @@ pub async fn serve<S: Source>(
     let own = registry.sub_registry_with_prefix("librechat_exporter");
     let requests = record::Requests::register(own);
     let reloads = Reloads::register(own);
-    let tls = config.tls.map(|tls| acceptor(tls, own, &mut watches));
+    let metrics_path = config.listen.metrics_path.clone();
+    let proxies = config.listen.proxy_protocol.then(|| config.listen.trust.clone());
+    let tls = config.tls.map(|tls| encrypted(tls, own, &mut watches));
     let guard = guard::build(config.guard, &config.limits, &config.listen, directory, own, &mut watches)?;
+    if let Some(lockout) = guard.lockout.clone() {
+        Signals::on_hangup(move || lift_locks(&lockout))?;
+    }
     let exposition = Arc::new(Exposition::new(registry, config.max_staleness, clock::now()));
-    let site =
-        Arc::new(Site { exposition: Arc::clone(&exposition), status: Arc::clone(&status), guard, requests });
+    let site = Arc::new(Site {
+        exposition: Arc::clone(&exposition),
+        status: Arc::clone(&status),
+        guard,
+        requests,
+        metrics_path,
+    });
 
     let pace = Pace { interval: config.refresh_interval, sweep: config.sweep_interval };
     let collector = Collector::new(source, exposition, status, pace, config.options, clock::now);
     let collecting = on_a_thread_of_its_own("collector", collector.run())?;
     tokio::spawn(Reloader::new(watches, reloads).run(signals.hangups()));
     let (stop, stopped) = watch::channel(false);
+    let max_connections = descriptors::connections_of_each(descriptors::raise(), listeners.len());
     let mut servers = JoinSet::new();
     for (listener, surface) in listeners {
-        let tls = tls.as_ref().filter(|tls| tls.is_for(surface)).map(|tls| tls.acceptor.clone());
-        let server =
-            Server { listener, router: router(surface, Arc::clone(&site)), site: Arc::clone(&site), tls };
+        let tls = tls.as_ref().filter(|tls| tls.is_for(surface)).map(|encrypted| encrypted.tls.clone());
+        let router = router(surface, Arc::clone(&site));
+        let server = Server {
+            listener,
+            router,
+            site: Arc::clone(&site),
+            tls,
+            max_connections,
+            proxies: proxies.clone(),
+        };
         servers.spawn(server.run(stopped.clone()));
     }
     tokio::select! {
@@ -157,6 +179,13 @@ pub async fn serve<S: Source>(
     }
 }
 
+/// For an operator who has mended a scraper and does not want to wait.
+fn lift_locks(lockout: &Lockout) {
+    let locked = lockout.locked(Instant::now());
+    lockout.lift();
+    info!(locked, "lifted all locks");
+}
+
 /// Both sockets or none: an exporter that is half up looks as if it were well.
 async fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, Surface)>> {
     let mut listeners = Vec::new();
@@ -168,21 +197,36 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, Surface)>> {
         ],
     };
     for (variables, address, surface) in surfaces {
-        match address.bind().await {
+        match address.bind(config.listen.socket_mode).await {
             Ok(listener) => listeners.push((listener, *surface)),
             Err(error) => bail!("{variables}: cannot listen on {address}: {error}"),
         }
-        info!(%address, "listening");
+        let is_tls = config.tls.as_ref().is_some_and(|tls| *surface != Surface::Public || tls.on_public);
+        let scheme = if is_tls { "https" } else { "http" };
+        let families = listeners.last().and_then(|(listener, _)| listener.families());
+        let paths = surface.paths(&config.listen.metrics_path);
+        info!(%address, scheme, families, "listening: {paths}");
         if surface_is_open(config, *surface) && !address.is_local() {
-            warn!(%address, "/metrics is open: whoever can reach this address may read it");
+            let path = &config.listen.metrics_path;
+            warn!(%address, "{path} is open: whoever can reach this address may read it");
         }
     }
     Ok(listeners)
 }
 
+/// Says what is asked of callers; that nothing is, is said where it is dangerous.
+fn report_guard(config: &Config) {
+    let methods = config.guard.methods();
+    if methods.is_empty() {
+        info!("no authentication method is set");
+    } else {
+        info!("{} asks, in this order: {}", config.listen.metrics_path, methods.join(", "));
+    }
+}
+
 /// TLS on the listeners that speak it.
 struct Encrypted {
-    acceptor: Acceptor,
+    tls: Tls,
     on_public: bool,
 }
 
@@ -192,7 +236,7 @@ impl Encrypted {
     }
 }
 
-fn acceptor(tls: TlsSettings, registry: &mut Registry, watches: &mut Vec<Watch>) -> Encrypted {
+fn encrypted(tls: TlsSettings, registry: &mut Registry, watches: &mut Vec<Watch>) -> Encrypted {
     let TlsSettings { files, pem, acceptor, on_public } = tls;
     acceptor.register(registry);
     if acceptor.has_expired(clock::now()) {
@@ -200,7 +244,7 @@ fn acceptor(tls: TlsSettings, registry: &mut Registry, watches: &mut Vec<Watch>)
     }
     let slot = acceptor.clone();
     watches.push(Watch::new("TLS_CERT_FILE", &pem, move || files.read(), move |pem| slot.replace(&pem)));
-    Encrypted { acceptor, on_public }
+    Encrypted { tls: Tls { acceptor, failures: Failures::register(registry) }, on_public }
 }
 
 fn surface_is_open(config: &Config, surface: Surface) -> bool {

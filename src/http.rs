@@ -18,6 +18,7 @@
 pub mod connections;
 pub mod deadline;
 pub mod guard;
+pub mod handshakes;
 pub mod head;
 pub mod health;
 pub mod landing;
@@ -25,9 +26,13 @@ pub mod listener;
 pub mod metrics;
 pub mod negotiate;
 pub mod parts;
+pub mod path;
+pub mod proxy_protocol;
 pub mod record;
 pub mod refusal;
 pub mod serve;
+pub mod throttle;
+pub mod tracked;
 pub mod unparsed;
 
 use std::any::Any;
@@ -52,6 +57,7 @@ pub struct Site {
     pub status: Arc<Status>,
     pub guard: guard::Guard,
     pub requests: record::Requests,
+    pub metrics_path: path::MetricsPath,
 }
 
 /// Which paths a listener serves.
@@ -66,6 +72,15 @@ pub enum Surface {
 }
 
 impl Surface {
+    /// The paths, in words.
+    pub fn paths(self, metrics: &path::MetricsPath) -> String {
+        match self {
+            Self::Whole => format!("{metrics}, /health, /livez and /readyz"),
+            Self::Public => format!("/health, /livez and /readyz, but not {metrics}"),
+            Self::Metrics => metrics.to_string(),
+        }
+    }
+
     const fn has_probes(self) -> bool {
         !matches!(self, Self::Metrics)
     }
@@ -77,7 +92,7 @@ impl Surface {
 
 /// The routes of one listener.
 pub fn router(surface: Surface, site: Arc<Site>) -> Router {
-    let mut router = Router::new().route("/", only_get(landing::page(surface)));
+    let mut router = Router::new().route("/", only_get(landing::page(surface, &site.metrics_path)));
     if surface.has_probes() {
         router = router
             .route("/health", only_get(health::health))
@@ -85,7 +100,7 @@ pub fn router(surface: Surface, site: Arc<Site>) -> Router {
             .route("/readyz", only_get(health::readyz));
     }
     if surface.has_metrics() {
-        router = router.route("/metrics", only_get(metrics::metrics));
+        router = router.route(site.metrics_path.as_str(), only_get(metrics::metrics));
     }
     router
         .fallback(|| async { refusal::of(StatusCode::NOT_FOUND) })

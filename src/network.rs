@@ -33,6 +33,24 @@ pub fn parse(item: &str) -> Result<IpNet, String> {
     Ok(canonical(network).trunc())
 }
 
+/// As [`parse`], and the names that several networks have together: `loopback`, `linklocal`, `uniquelocal`, in any case.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_named(item: &str) -> Result<Vec<IpNet>, String> {
+    match NAMED.iter().find(|(name, _)| item.eq_ignore_ascii_case(name)) {
+        Some((_, networks)) => networks.iter().map(|network| parse(network)).collect(),
+        None => parse(item).map(|network| vec![network]),
+    }
+}
+
+/// The names that Express has, and what they stand for (RFC 1918, RFC 3927, RFC 4193, RFC 4291).
+const NAMED: [(&str, &[&str]); 3] = [
+    ("loopback", &["127.0.0.0/8", "::1"]),
+    ("linklocal", &["169.254.0.0/16", "fe80::/10"]),
+    ("uniquelocal", &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]),
+];
+
 /// What follows the slash, as the number of leading bits.
 fn length(text: &str, address: IpAddr) -> Option<u8> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {

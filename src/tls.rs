@@ -7,11 +7,18 @@
 //! - With a client CA, nobody without a certificate from it gets past the handshake.
 //! - A replacement is whole or not at all: what does not fit together leaves everything as it was.
 //!
-//! This module does not watch files, knows nothing of HTTP and draws no identity from a client's certificate.
+//! - Connections that were let in by other client CAs than those in force learn of it ([`Acceptor::authorities`]).
+//!
+//! This module does not watch files and knows nothing of HTTP.
 
+pub mod client;
 pub mod error;
 pub mod pem;
+pub mod sans;
+mod verifier;
 
+use std::io;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,27 +27,74 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::secret::Live;
+use crate::secret::{Fingerprint, Live};
+use client::ClientCertificate;
 use error::{Fault, HandshakeError, TlsError};
 use pem::Pem;
+use sans::AllowedSans;
+use verifier::Verifier;
 
 /// How long a client may take for its handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What holds whatever the files say.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    pub min_version: MinVersion,
+    /// `None` lets in every certificate of the client CAs.
+    pub allowed_sans: Option<AllowedSans>,
+}
+
+/// The oldest version that is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MinVersion {
+    #[default]
+    Tls12,
+    Tls13,
+}
+
+impl FromStr for MinVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "1.2" => Ok(Self::Tls12),
+            "1.3" => Ok(Self::Tls13),
+            _ => Err(format!("has {text:?}; it must be 1.2 or 1.3")),
+        }
+    }
+}
+
 /// Makes TLS of accepted connections. A clone shares the certificate in force.
 #[derive(Clone)]
 pub struct Acceptor {
-    current: Arc<Live<TlsAcceptor>>,
+    current: Arc<Live<Current>>,
+    policy: Arc<Policy>,
     expiry: Gauge<i64, AtomicI64>,
+    authorities: Arc<watch::Sender<u64>>,
+}
+
+/// What new connections get.
+struct Current {
+    acceptor: TlsAcceptor,
+    client_ca: Option<Fingerprint>,
+}
+
+/// A connection that became TLS.
+#[derive(Debug)]
+pub struct Accepted<S> {
+    pub stream: TlsStream<S>,
+    /// What the client showed; `None` where no client is asked for one.
+    pub certificate: Option<ClientCertificate>,
 }
 
 impl std::fmt::Debug for Acceptor {
@@ -52,37 +106,59 @@ impl std::fmt::Debug for Acceptor {
 impl Acceptor {
     /// # Errors
     /// Names the file that does not hold what it should, or the key that does not fit the certificate.
-    pub fn new(pem: &Pem) -> Result<Self, TlsError> {
-        let (config, expiry) = configure(pem)?;
+    pub fn new(pem: &Pem, policy: Policy) -> Result<Self, TlsError> {
+        let (current, expiry) = configure(pem, &policy)?;
         let gauge = Gauge::default();
         gauge.set(expiry);
-        Ok(Self { current: Arc::new(Live::new(TlsAcceptor::from(config))), expiry: gauge })
+        let (authorities, _) = watch::channel(0);
+        Ok(Self {
+            current: Arc::new(Live::new(current)),
+            policy: Arc::new(policy),
+            expiry: gauge,
+            authorities: Arc::new(authorities),
+        })
     }
 
-    /// Puts `pem` in force for new connections; those that are open go on as they are.
+    /// Puts `pem` in force for new connections. Those that are open go on as they are, but are told when the client CAs
+    /// are others.
     ///
     /// # Errors
     /// As [`Acceptor::new`]; what was in force stays so.
     pub fn replace(&self, pem: &Pem) -> Result<(), TlsError> {
-        let (config, expiry) = configure(pem)?;
-        self.current.replace(TlsAcceptor::from(config));
+        let (current, expiry) = configure(pem, &self.policy)?;
+        let is_other_ca = current.client_ca != self.current.current().client_ca;
+        self.current.replace(current);
         self.expiry.set(expiry);
+        if is_other_ca {
+            // Only now: who looked before this has seen the new ones, or learns of them.
+            self.authorities.send_modify(|number| *number += 1);
+        }
         Ok(())
+    }
+
+    /// Changes when the client CAs do.
+    pub fn authorities(&self) -> watch::Receiver<u64> {
+        self.authorities.subscribe()
     }
 
     /// Shakes hands over an accepted connection.
     ///
     /// # Errors
     /// When the client is too slow, offers nothing that we do, or has no certificate where one is asked for.
-    pub async fn accept<S>(&self, stream: S) -> Result<TlsStream<S>, HandshakeError>
+    pub async fn accept<S>(&self, stream: S) -> Result<Accepted<S>, HandshakeError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let acceptor = self.current.current();
-        match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-            Ok(outcome) => outcome.map_err(HandshakeError::Failed),
-            Err(_) => Err(HandshakeError::TimedOut),
-        }
+        let current = self.current.current();
+        let stream = match tokio::time::timeout(HANDSHAKE_TIMEOUT, current.acceptor.accept(stream)).await {
+            Ok(outcome) => outcome.map_err(HandshakeError::Failed)?,
+            Err(_) => return Err(HandshakeError::TimedOut),
+        };
+        let chain = stream.get_ref().1.peer_certificates();
+        let certificate = chain.and_then(<[_]>::first).map(ClientCertificate::of).transpose();
+        let undecodable = |error| HandshakeError::Failed(io::Error::new(io::ErrorKind::InvalidData, error));
+        let certificate = certificate.map_err(undecodable)?;
+        Ok(Accepted { stream, certificate })
     }
 
     /// Whether some certificate of the chain in force has expired at `now`: clients will not accept it, which is worth
@@ -109,18 +185,25 @@ impl Acceptor {
     }
 }
 
-/// The configuration for new connections, and when its first certificate expires.
-fn configure(pem: &Pem) -> Result<(Arc<ServerConfig>, i64), TlsError> {
+/// What new connections get, and when its first certificate expires.
+fn configure(pem: &Pem, policy: &Policy) -> Result<(Current, i64), TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let chain = pem.chain()?;
     let expiry = pem.expiry(&chain)?;
     let key = certified_key(pem, chain, pem.key()?, &provider)?;
+    let versions: &[_] = match policy.min_version {
+        MinVersion::Tls12 => &[&TLS13, &TLS12],
+        MinVersion::Tls13 => &[&TLS13],
+    };
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(&[&TLS13, &TLS12])
+        .with_protocol_versions(versions)
         .map_err(|error| TlsError::certificate(pem, Fault::Unusable(error)))?;
     let builder = match pem.client_ca()? {
         None => builder.with_no_client_auth(),
-        Some(roots) => builder.with_client_cert_verifier(client_verifier(pem, roots, provider)?),
+        Some(authorities) => {
+            let allowed = policy.allowed_sans.clone();
+            builder.with_client_cert_verifier(Arc::new(client_verifier(pem, authorities, allowed, provider)?))
+        }
     };
     let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -128,7 +211,8 @@ fn configure(pem: &Pem) -> Result<(Arc<ServerConfig>, i64), TlsError> {
     // or a certificate that expired since.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok((Arc::new(config), expiry))
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    Ok((Current { acceptor, client_ca: pem.client_ca_fingerprint() }, expiry))
 }
 
 fn certified_key(
@@ -149,12 +233,19 @@ fn certified_key(
 
 fn client_verifier(
     pem: &Pem,
-    roots: RootCertStore,
+    authorities: Vec<CertificateDer<'static>>,
+    allowed: Option<AllowedSans>,
     provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+) -> Result<Verifier, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in &authorities {
+        roots.add(certificate.clone()).map_err(|error| TlsError::client_ca(pem, Fault::Unusable(error)))?;
+    }
+    let algorithms = provider.signature_verification_algorithms;
+    let webpki = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
-        .map_err(|_| TlsError::client_ca(pem, Fault::NoCertificate))
+        .map_err(|_| TlsError::client_ca(pem, Fault::NoCertificate))?;
+    Ok(Verifier::new(webpki, algorithms, authorities, allowed))
 }
 
 #[cfg(test)]

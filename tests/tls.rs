@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use librechat_exporter::reload::metrics::Reloads;
 use librechat_exporter::reload::{Reloader, Watch};
-use librechat_exporter::tls::Acceptor;
 use librechat_exporter::tls::pem::Files;
+use librechat_exporter::tls::{Acceptor, Policy};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -77,7 +77,7 @@ impl Server {
         }
 
         let pem = files.read().unwrap();
-        let acceptor = Acceptor::new(&pem).unwrap();
+        let acceptor = Acceptor::new(&pem, Policy::default()).unwrap();
         let slot = acceptor.clone();
         let watch = Watch::new("TLS_CERT_FILE", &pem, move || files.read(), move |pem| slot.replace(&pem));
         let mut registry = Registry::default();
@@ -144,8 +144,8 @@ async fn echo(listener: TcpListener, acceptor: Acceptor) {
         let (stream, _) = listener.accept().await.unwrap();
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
-            let Ok(stream) = acceptor.accept(stream).await else { return };
-            let (mut reader, mut writer) = tokio::io::split(stream);
+            let Ok(accepted) = acceptor.accept(stream).await else { return };
+            let (mut reader, mut writer) = tokio::io::split(accepted.stream);
             let _ = tokio::io::copy(&mut reader, &mut writer).await;
         });
     }

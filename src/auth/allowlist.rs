@@ -17,9 +17,18 @@ impl AllowList {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Entries that hold every address of a family, which is rarely meant.
-    pub fn everyone(&self) -> impl Iterator<Item = &IpNet> {
-        self.0.iter().filter(|network| network.prefix_len() == 0)
+    /// The family of which every address that a stranger can have is held, by one network or by several together. What
+    /// nobody calls from is not asked for: 0.0.0.0/8, loopback and multicast, and all of IPv6 but its unicast 2000::/3.
+    pub fn whole_family(&self) -> Option<&'static str> {
+        let nobody = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"].map(|network| network.parse().ok());
+        let networks: Vec<IpNet> = self.0.iter().copied().chain(nobody.into_iter().flatten()).collect();
+        let together = IpNet::aggregate(&networks);
+        let unicast = "2000::/3".parse::<IpNet>().ok();
+        if together.iter().any(|network| matches!(network, IpNet::V4(v4) if v4.prefix_len() == 0)) {
+            return Some("IPv4");
+        }
+        let holds_unicast = |network: &IpNet| unicast.is_some_and(|unicast| network.contains(&unicast));
+        together.iter().any(holds_unicast).then_some("IPv6")
     }
 
     pub fn networks(&self) -> &[IpNet] {
@@ -31,8 +40,8 @@ impl FromStr for AllowList {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        let networks = items.map(network::parse).collect::<Result<Vec<_>, _>>()?;
+        let items = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|item| !item.is_empty());
+        let networks = items.map(network::parse_named).collect::<Result<Vec<_>, _>>()?.concat();
         if networks.is_empty() {
             return Err("is set but lists no network; leave it out to have no allow-list".into());
         }
@@ -63,6 +72,51 @@ mod tests {
         for (address, held) in cases {
             assert_eq!(list.contains(address.parse().unwrap()), held, "{address}");
         }
+    }
+
+    #[test]
+    fn knows_when_networks_together_hold_a_family() {
+        let cases = [
+            ("0.0.0.0/0", Some("IPv4")),
+            ("0.0.0.0/1,128.0.0.0/1", Some("IPv4")),
+            ("128.0.0.0/1, 64.0.0.0/2, 0.0.0.0/2", Some("IPv4")),
+            ("0.0.0.0/1,128.0.0.0/2,192.0.0.0/3", Some("IPv4")),
+            ("::ffff:0:0/96", Some("IPv4")),
+            ("::/0", Some("IPv6")),
+            ("::/1,8000::/1", Some("IPv6")),
+            ("2000::/3", Some("IPv6")),
+            ("10.0.0.0/8,::/0", Some("IPv6")),
+            ("0.0.0.0/1", None),
+            ("128.0.0.0/1,0.0.0.0/2", None),
+            ("10.0.0.0/8,2001:db8::/32", None),
+        ];
+        for (list, family) in cases {
+            assert_eq!(list.parse::<AllowList>().unwrap().whole_family(), family, "{list}");
+        }
+    }
+
+    #[test]
+    fn row_12_8_takes_blanks_newlines_and_the_names_of_trust_proxy() {
+        let list: AllowList =
+            "10.0.0.0/8 192.0.2.1\n  Loopback,\tlinklocal\r\nuniquelocal\n".parse().unwrap();
+        for (address, held) in [
+            ("10.1.1.1", true),
+            ("192.0.2.1", true),
+            ("192.0.2.2", false),
+            ("127.8.9.10", true),
+            ("::1", true),
+            ("::2", false),
+            ("169.254.1.1", true),
+            ("fe80::1", true),
+            ("172.31.0.1", true),
+            ("172.32.0.1", false),
+            ("192.168.0.1", true),
+            ("fd00::1", true),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(list.contains(address.parse().unwrap()), held, "{address}");
+        }
+        assert!("10.0.0.0 /8".parse::<AllowList>().unwrap_err().contains("\"/8\""));
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl TrustProxy {
         }
     }
 
+    /// Whether proxies are named by their addresses.
+    pub fn is_list(&self) -> bool {
+        matches!(self, Self::Listed(_))
+    }
+
     /// Whether hops are counted: then whoever reaches the port directly can choose an address, which deserves a note
     /// at start.
     pub fn counts_hops(&self) -> bool {

@@ -10,11 +10,15 @@ use crate::auth::jwt::settings::{Audiences, ScopeClaims, Scopes};
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
 use crate::http::listener::Host;
+use crate::http::listener::socket::SocketMode;
+use crate::http::path::MetricsPath;
 use crate::librechat::mongo::ReadLevel;
 use crate::secret::Secret;
 use crate::telemetry::logging::{LogFormat, LogLevel};
+use crate::tls::MinVersion;
+use crate::tls::sans::AllowedSans;
 use crate::vars::settings;
-use crate::vars::values::{Flag, Port, Span, Whole};
+use crate::vars::values::{Flag, Port, Span, UnitSpan, Whole};
 
 settings! {
     /// The database that is read.
@@ -69,19 +73,29 @@ settings! {
 settings! {
     /// Where it is served.
     pub struct Listen {
-        /// The address to bind: a name, an IPv4 or IPv6 address, or `unix:/path`.
-        host: Host = "0.0.0.0";
+        /// The address to bind, without a port: a name, an IPv4 or IPv6 address, `unix:/path`, or `*`, which is every address
+        /// of the machine, IPv4 and IPv6. Beside LibreChat's own settings this, `PORT` and `TRUST_PROXY` count only with the
+        /// prefix.
+        host: Host = "*";
         /// The port of everything, or of all but `/metrics` when `METRICS_PORT` is set.
         port: Port = "9087";
         /// The address to bind for `METRICS_PORT`. Absent: that of `HOST`.
         metrics_host: Host;
         /// `/metrics` and the landing page only here; on `PORT` it is then a plain 404. Absent: everything is on `PORT`.
         metrics_port: Port;
+        /// The path of the metrics. `/metrics` itself is then a plain 404.
+        metrics_path: MetricsPath = "/metrics";
+        /// The permissions of a Unix socket's file, in octal: who may connect is who may write to it. Its group is the
+        /// exporter's own.
+        metrics_socket_mode: SocketMode = "0660";
         /// Which proxies may say where a request comes from: `false`, `true` (one), a number of hops, or a list of
         /// networks, addresses and the names `loopback`, `linklocal`, `uniquelocal`.
         trust_proxy: TrustProxy = "loopback";
         /// The header that they say it in: `x-forwarded-for` or `forwarded`.
         trust_proxy_header: ProxyHeader = "x-forwarded-for";
+        /// Whether connections from the addresses of `TRUST_PROXY` begin with a header of the PROXY protocol, version 1 or 2,
+        /// which then names the client; needs addresses there, not hops.
+        proxy_protocol: Flag = "false";
     }
 }
 
@@ -98,10 +112,15 @@ settings! {
         metrics_basic_auth_password: Secret;
         /// A file that holds the password or its hash. Absent: the variable itself counts.
         metrics_basic_auth_password_file: PathBuf;
-        /// Networks and addresses that may ask at all, in addition to whichever method authorizes; separated by commas. Blank
+        /// An htpasswd file of users, each with one or more bcrypt or argon2id hashes, one a line; read again when it changes.
+        /// Absent: only the user above, if there is one.
+        metrics_basic_auth_file: PathBuf;
+        /// Networks and addresses that may ask at all, in addition to whichever method authorizes; separated by commas, blanks
+        /// or newlines. The names `loopback`, `linklocal`, `uniquelocal` are as in `TRUST_PROXY`. Blank
         /// is an error. Absent: every address may ask.
         metrics_allowed_ips: AllowList;
-        /// Whether to refuse to start with `/metrics` open.
+        /// Whether to refuse to start with `/metrics` open; networks that together allow every address of a family do not
+        /// count. Set to `false` it says in so many words that `/metrics` may be open, also where a credential is blank.
         metrics_auth_required: Flag = "false";
         /// Whether a rejection has a log line, at most about one a second for each reason.
         metrics_auth_log_rejects: Flag = "true";
@@ -130,14 +149,14 @@ settings! {
         /// alone.
         metrics_oauth2_ca_file: PathBuf;
         /// How far the clocks may differ, at most `300s`. Absent: `30s`.
-        metrics_oauth2_leeway: Span;
+        metrics_oauth2_leeway: UnitSpan;
         /// How old a token may be, and for how long it may be issued. Absent: no limit.
-        metrics_oauth2_max_token_age: Span;
+        metrics_oauth2_max_token_age: UnitSpan;
         /// Claims that scopes are read from besides `scope` and `scp`, by name or path (`realm_access.roles`). Absent: those two
         /// alone.
         metrics_oauth2_scope_claims: ScopeClaims;
         /// How long known keys go on while the provider cannot be reached. Absent: `1h`.
-        metrics_oauth2_jwks_max_stale: Span;
+        metrics_oauth2_jwks_max_stale: UnitSpan;
         /// Whether the provider may be asked over plain http elsewhere than on this machine. Absent: `false`.
         metrics_oauth2_allow_insecure: Flag;
     }
@@ -150,7 +169,8 @@ settings! {
         metrics_session_secret: Secret;
         /// A file that holds `METRICS_SESSION_SECRET`. Absent: the variable itself counts.
         metrics_session_secret_file: PathBuf;
-        /// LibreChat's own name for it, used without `METRICS_SESSION_SECRET`. Absent: LibreChat's login is no way in.
+        /// LibreChat's own name for it, used without `METRICS_SESSION_SECRET`; beside LibreChat's other settings only with the
+        /// prefix. Absent: LibreChat's login is no way in.
         jwt_refresh_secret: Secret;
         /// A file that holds `JWT_REFRESH_SECRET`. Absent: the variable itself counts.
         jwt_refresh_secret_file: PathBuf;
@@ -191,6 +211,12 @@ settings! {
         /// Authorities of clients, PEM: clients without a certificate of theirs are refused. Absent: no client is asked for
         /// one.
         tls_client_ca_file: PathBuf;
+        /// Names of which a client's certificate must carry one as a subject alternative name: DNS names (`*.` in front
+        /// stands for one label), IP addresses, URIs (SPIFFE IDs), e-mail addresses; separated by commas. Blank is an
+        /// error. Absent: every certificate of the authorities is let in.
+        tls_client_allowed_sans: AllowedSans;
+        /// The oldest version of TLS that is spoken: `1.2` or `1.3`.
+        tls_min_version: MinVersion = "1.2";
         /// Whether `PORT` speaks TLS too when `METRICS_PORT` is another port.
         tls_health: Flag = "true";
     }

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -27,6 +27,10 @@ enum Phase {
     Head,
     /// A request is being answered.
     Busy,
+    /// An answer is being sent; what is left of it is not all handed over for sending yet.
+    Sending,
+    /// All of the answer is handed over, and not all of it is written.
+    Flushing,
     /// Between requests.
     Idle,
 }
@@ -43,11 +47,15 @@ impl Default for Activity {
 
 impl Activity {
     fn current(&self) -> (Phase, Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.state()
     }
 
     fn set(&self, phase: Phase) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (phase, Instant::now());
+        *self.state() = (phase, Instant::now());
+    }
+
+    fn state(&self) -> MutexGuard<'_, (Phase, Instant)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A request's head is complete.
@@ -55,14 +63,36 @@ impl Activity {
         self.set(Phase::Busy);
     }
 
-    /// The answer is on its way.
-    pub fn end_request(&self) {
-        self.set(Phase::Idle);
+    /// The answer is there, and its body begins to be sent.
+    pub fn begin_answer(&self) {
+        self.set(Phase::Sending);
+    }
+
+    /// Nothing more is to come of the body.
+    pub fn end_body(&self) {
+        self.advance(Phase::Sending, Phase::Flushing);
+    }
+
+    /// Everything that was handed over has been written.
+    fn flush(&self) {
+        let mut state = self.state();
+        if state.0 == Phase::Flushing {
+            *state = (Phase::Idle, Instant::now());
+        }
     }
 
     fn receive(&self) {
-        if self.current().0 == Phase::Idle {
-            self.set(Phase::Head);
+        let mut state = self.state();
+        if state.0 == Phase::Idle {
+            *state = (Phase::Head, Instant::now());
+        }
+    }
+
+    /// Goes on to the next phase without forgetting since when the answer is being sent.
+    fn advance(&self, from: Phase, to: Phase) {
+        let mut state = self.state();
+        if state.0 == from {
+            state.0 = to;
         }
     }
 
@@ -70,15 +100,20 @@ impl Activity {
         match self.current() {
             (Phase::Head, since) => Some(since + HEAD),
             (Phase::Idle, since) => Some(since + IDLE),
-            (Phase::Busy, _) => None,
+            (Phase::Busy | Phase::Sending | Phase::Flushing, _) => None,
         }
     }
 
-    /// Since when the connection has been waiting for its client; `None` while it serves a request.
+    /// Since when the connection has been waiting for its client; `None` while it serves a request. A client that has not
+    /// taken its answer after [`WRITE`] is waited for.
     pub fn waiting_since(&self) -> Option<Instant> {
         match self.current() {
             (Phase::Busy, _) => None,
-            (_, since) => Some(since),
+            (Phase::Head | Phase::Idle, since) => Some(since),
+            (Phase::Sending | Phase::Flushing, since) => {
+                let patient_until = since + WRITE;
+                (patient_until <= Instant::now()).then_some(patient_until)
+            }
         }
     }
 }
@@ -161,6 +196,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Deadlined<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.stream).poll_flush(context);
+        if matches!(result, Poll::Ready(Ok(()))) {
+            self.activity.flush();
+        }
         self.watch_write(context, result)
     }
 
@@ -210,7 +248,9 @@ mod tests {
         let (mut stream, activity, _client) = connection(64);
         activity.begin_request();
         tokio::time::sleep(Duration::from_secs(600)).await;
-        activity.end_request();
+        activity.begin_answer();
+        activity.end_body();
+        stream.flush().await.unwrap();
         let idle = Instant::now();
         assert_eq!(stream.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(idle.elapsed(), IDLE);
@@ -222,5 +262,25 @@ mod tests {
         let started = Instant::now();
         assert_eq!(stream.write_all(&[0; 65]).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(started.elapsed(), WRITE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_counts_as_served_until_it_is_written_or_not_taken_for_thirty_seconds() {
+        let (mut stream, activity, _client) = connection(64);
+        activity.begin_request();
+        activity.begin_answer();
+        stream.flush().await.unwrap();
+        assert_eq!(activity.waiting_since(), None, "more is to come");
+        activity.end_body();
+        assert_eq!(activity.waiting_since(), None, "not written yet");
+        stream.flush().await.unwrap();
+        assert_eq!(activity.waiting_since(), Some(Instant::now()));
+
+        activity.begin_request();
+        activity.begin_answer();
+        tokio::time::sleep(WRITE - Duration::from_millis(1)).await;
+        assert_eq!(activity.waiting_since(), None);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(activity.waiting_since().is_some());
     }
 }

@@ -1,5 +1,7 @@
 //! What the parser lets through and we do not: checks of a request's head that come before everything else.
 
+use std::net::Ipv6Addr;
+
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{Request, StatusCode, Version};
 
@@ -22,11 +24,46 @@ pub fn check<B>(request: &Request<B>) -> Result<(), StatusCode> {
     if hosts > 1 || (hosts == 0 && request.version() >= Version::HTTP_11) {
         return Err(StatusCode::BAD_REQUEST);
     }
+    let named = headers.get(HOST).map(http::HeaderValue::as_bytes);
+    let targeted = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    if !named.into_iter().chain(targeted).all(is_host) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > MAX_BODY) {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
     Ok(())
+}
+
+/// A host and, after a colon, a port (RFC 9112 section 3.2, RFC 3986 section 3.2.2). Of what the standard has in names,
+/// the characters that no name has are left out: a list of two hosts is no name.
+fn is_host(value: &[u8]) -> bool {
+    let Ok(text) = str::from_utf8(value) else { return false };
+    let (is_good, rest) = match text.strip_prefix('[').map(|text| text.split_once(']')) {
+        Some(Some((literal, rest))) => (is_ipv6(literal), rest),
+        Some(None) => return false,
+        None => {
+            let (name, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
+            (is_name(name), rest)
+        }
+    };
+    is_good && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+}
+
+fn is_ipv6(literal: &str) -> bool {
+    let (address, zone) =
+        literal.split_once('%').map_or((literal, None), |(address, zone)| (address, Some(zone)));
+    address.parse::<Ipv6Addr>().is_ok() && zone.is_none_or(is_name)
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b))
+}
+
+/// A port may be left out behind its colon.
+fn is_port(text: &str) -> bool {
+    text.is_empty() || (text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok())
 }
 
 /// In bytes, without blanks that the parser has dropped.
@@ -73,6 +110,60 @@ mod tests {
         ];
         for (version, lines, expected) in cases {
             assert_eq!(check(&request("/", version, lines)), expected, "{version:?} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn row_c2_a_host_is_a_host_and_a_port() {
+        let good = [
+            "exporter",
+            "exporter:9087",
+            "exporter:",
+            "librechat_exporter:9087",
+            "exporter.",
+            "Exporter.Example.COM.",
+            "127.0.0.1",
+            "127.0.0.1:65535",
+            "[::1]",
+            "[::1]:9087",
+            "[fe80::1%eth0]",
+            "[fe80::1%25eth0]:1",
+            "xn--bcher-kva.example",
+            "1",
+            "a:0",
+        ];
+        let bad = [
+            "",
+            "a b",
+            "user@host",
+            "a,b",
+            "exporter:99999",
+            "exporter:65536",
+            "exporter:x",
+            "exporter:+1",
+            "a:1:2",
+            "::1",
+            "[::1",
+            "[::1]x",
+            "[::1]:x",
+            "[1.2.3.4]",
+            "[]",
+            "[fe80::1%]",
+            ":80",
+            "http://a",
+            "a/b",
+            "a?b",
+            "a#b",
+            "a\\b",
+            "\u{e4}",
+            "<a>",
+            "a;b",
+        ];
+        for (hosts, expected) in [(&good[..], Ok(())), (&bad[..], Err(StatusCode::BAD_REQUEST))] {
+            for host in hosts {
+                let request = request("/", Version::HTTP_11, &[(HOST, host)]);
+                assert_eq!(check(&request), expected, "{host:?}");
+            }
         }
     }
 

@@ -14,11 +14,14 @@ use crate::exposition::body::Coding;
 pub struct Accepted {
     pub format: Format,
     pub coding: Coding,
+    /// What the answer says that it is.
+    pub content_type: &'static str,
 }
 
 impl Accepted {
     pub fn of(headers: &HeaderMap) -> Self {
-        Self { format: format(headers), coding: coding(headers) }
+        let format = format(headers);
+        Self { format, coding: coding(headers), content_type: content_type(headers, format) }
     }
 }
 
@@ -46,13 +49,25 @@ fn format(headers: &HeaderMap) -> Format {
     }
 }
 
+/// What is in the format of OpenMetrics 1.0 is in that of 0.0.1 too, and is called so for those who know no other.
+fn content_type(headers: &HeaderMap, format: Format) -> &'static str {
+    let mut versions = items(headers, &ACCEPT)
+        .filter(|item| known_format(item) == Some(Format::OpenMetrics) && item.quality > 0.0)
+        .map(|item| item.parameter("version") == Some("0.0.1"));
+    if format == Format::OpenMetrics && versions.all(|is_old| is_old) {
+        "application/openmetrics-text; version=0.0.1; charset=utf-8"
+    } else {
+        format.content_type()
+    }
+}
+
 /// The format that an item names, whatever it says of the escaping of names: ours need none.
 fn known_format(item: &Item<'_>) -> Option<Format> {
     let is = |name: &str| item.name.eq_ignore_ascii_case(name);
     let says = |name, values: &[&str]| {
         item.parameter(name).is_some_and(|value| values.iter().any(|known| value.eq_ignore_ascii_case(known)))
     };
-    let version_is_good = item.parameter("version").is_none() || says("version", &["1.0.0", "1.0"]);
+    let version_is_good = item.parameter("version").is_none() || says("version", &["1.0.0", "1.0", "0.0.1"]);
     if is("application/openmetrics-text") && version_is_good {
         Some(Format::OpenMetrics)
     } else if is("text/plain") {
@@ -181,7 +196,9 @@ mod tests {
             ("Application/OpenMetrics-Text; Version=\"1.0.0\"", Format::OpenMetrics),
             ("text/plain;version=0.0.4", Format::Classic),
             ("application/openmetrics-text;q=0, */*", Format::Classic),
-            ("application/openmetrics-text;version=0.0.1", Format::Classic),
+            // Row C8.
+            ("application/openmetrics-text; version=0.0.1; charset=utf-8", Format::OpenMetrics),
+            ("application/openmetrics-text;version=0.0.2", Format::Classic),
             ("application/openmetrics-text;q=0.2, text/plain;q=0.9", Format::Classic),
             ("application/json", Format::Classic),
             ("text/html,application/xhtml+xml,*/*;q=0.8", Format::Classic),

@@ -6,6 +6,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+use super::path::MetricsPath;
+
 /// A path that is served, or any other: a closed set, since paths are whatever a client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
@@ -18,9 +20,9 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    pub fn of(path: &str) -> Self {
+    pub fn of(path: &str, metrics_path: &MetricsPath) -> Self {
         match path {
-            "/metrics" => Self::Metrics,
+            path if path == metrics_path.as_str() => Self::Metrics,
             "/health" => Self::Health,
             "/livez" => Self::Livez,
             "/readyz" => Self::Readyz,

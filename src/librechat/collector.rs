@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use time::OffsetDateTime;
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::fold::Folds;
 use super::fold::readable::leave_out;
@@ -17,7 +18,7 @@ use super::record::{Collection, Moment};
 use super::scope::Options;
 use super::source::{Contents, Source, SourceError};
 use super::status::{Reach, Status, Tally};
-use super::sync::Sync;
+use super::sync::{Inventory, Sync};
 use crate::exposition::limit::Limiter;
 use crate::exposition::samples::Samples;
 use crate::exposition::{Exposition, Snapshot};
@@ -92,10 +93,16 @@ impl<S: Source> Collector<S> {
         let mut trouble: Option<Trouble> = None;
         let mut contents: Option<Contents> = None;
         let mut retry = FIRST_RETRY;
+        let mut is_first = true;
         loop {
             let started = Instant::now();
             match self.refresh(&mut sync, started).await {
                 Ok(found) => {
+                    let (took, read) = (started.elapsed(), self.status.take_lately_read());
+                    debug!("refreshed in {} ms: documents read: {read}", took.as_millis());
+                    if std::mem::take(&mut is_first) {
+                        report_inventory(sync.inventory(), took);
+                    }
                     if let Some(trouble) = trouble.take() {
                         info!("{} is read again, after {} s", S::NAME, trouble.since.elapsed().as_secs());
                     }
@@ -130,7 +137,11 @@ impl<S: Source> Collector<S> {
 
     async fn refresh(&self, sync: &mut Sync, started: Instant) -> Result<Contents, SourceError> {
         let began = moment((self.clock)());
+        let connection = self.source.connection_number();
         let contents = self.source.prepare().await?;
+        if self.source.connection_number() != connection {
+            debug!("connected to {} anew", S::NAME);
+        }
         self.status.set_collections_found(contents.collections);
         let folds = sync.refresh(&*self.source, &self.status, began).await?;
         let mut capabilities = self.source.capabilities().await;
@@ -203,7 +214,7 @@ impl Trouble {
                 Self { logged: now, ..before }
             }
             before => {
-                warn!("the refresh failed, and is tried again: {error}");
+                warn!("the refresh failed, retrying: {error}");
                 Self { error, since: before.map_or(now, |before| before.since), logged: now }
             }
         }
@@ -253,6 +264,18 @@ pub fn moment(at: SystemTime) -> Moment {
         Ok(since) => millis(since),
         Err(before) => -millis(before.duration()),
     })
+}
+
+/// Says what the first refresh found, so that another database than the one that was meant is seen at once.
+fn report_inventory(found: Inventory, took: Duration) {
+    let Inventory { messages, users, transactions, since } = found;
+    let day = since.and_then(|since| OffsetDateTime::from_unix_timestamp(since.0.div_euclid(1_000)).ok());
+    let since = day.map(|day| format!(", the oldest of {}", day.date())).unwrap_or_default();
+    info!(
+        "the initial read took {:.1} s and found {messages} messages, {users} users and {transactions} transactions{since}; \
+         /metrics is ready",
+        took.as_secs_f64()
+    );
 }
 
 /// Logs whether LibreChat is there, when that changed: a new LibreChat is empty too, so that this is a warning and no more.

@@ -1,6 +1,8 @@
 //! How the collection stands: for probes, and as metrics of its own.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -86,6 +88,8 @@ pub struct Status {
     duration: Histogram,
     refreshes: Family<ResultLabel, Counter>,
     read: Family<DocumentLabels, Counter>,
+    /// The same since it was last asked for the log; the reasons are few.
+    lately: Mutex<BTreeMap<&'static str, u64>>,
     skipped: Family<DocumentLabels, Counter>,
     mode: Family<ModeLabel, Gauge>,
     missing_indexes: Family<IndexLabels, Gauge>,
@@ -111,6 +115,7 @@ impl Status {
             duration: Histogram::new(exponential_buckets(0.005, 2.0, 16)),
             refreshes: Family::default(),
             read: Family::default(),
+            lately: Mutex::default(),
             skipped: Family::default(),
             mode: Family::default(),
             missing_indexes: Family::default(),
@@ -264,9 +269,17 @@ impl Status {
         self.unverified.set_since(oldest.seconds_since(Moment(0)));
     }
 
+    /// Documents read since this was last asked, by why they were: `12 recent, 256 rotation`.
+    pub fn take_lately_read(&self) -> String {
+        let lately = std::mem::take(&mut *self.lately.lock().unwrap_or_else(PoisonError::into_inner));
+        let parts: Vec<_> = lately.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        if parts.is_empty() { "nothing".into() } else { parts.join(", ") }
+    }
+
     pub(super) fn tally(&self, collection: Collection, reason: &'static str, tally: Tally) {
         let labels = |reason| DocumentLabels { collection: collection.name(), reason };
         self.read.get_or_create(&labels(reason)).inc_by(tally.read);
+        *self.lately.lock().unwrap_or_else(PoisonError::into_inner).entry(reason).or_default() += tally.read;
         for (field, count) in tally.odd {
             self.skipped.get_or_create(&labels(field)).inc_by(count);
         }

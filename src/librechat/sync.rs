@@ -30,7 +30,7 @@ use super::indexes::Indexes;
 use super::recent::{LONGEST, MINUTE};
 use super::record::{Collection, Moment};
 use super::scope::Options;
-use super::source::{Glances, Source, SourceError};
+use super::source::{Glances, Position, Source, SourceError};
 use super::status::Status;
 use crate::exposition::samples::Samples;
 
@@ -67,6 +67,16 @@ struct Holdings {
     whole: Option<Arc<Folds>>,
 }
 
+/// What an operator recognizes his installation by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inventory {
+    pub messages: u64,
+    pub users: u64,
+    pub transactions: u64,
+    /// When the oldest document was made.
+    pub since: Option<Moment>,
+}
+
 impl Sync {
     /// Where the source does not tell of changes, every document is verified within `round`.
     pub fn new(options: Options, round: Duration) -> Self {
@@ -90,6 +100,21 @@ impl Sync {
     /// Whether the source tells of changes.
     pub const fn is_told(&self) -> bool {
         self.following.since().is_some()
+    }
+
+    /// How much of the largest collections there is, and since when.
+    pub fn inventory(&self) -> Inventory {
+        let of = |collection: Collection| {
+            let mut collections = self.holdings.collections.iter();
+            collections.find(|shards| shards.collection == collection).map_or(0, Shards::count)
+        };
+        let shards = self.holdings.collections.iter().flat_map(|shards| &shards.list);
+        Inventory {
+            messages: of(Collection::Messages),
+            users: of(Collection::Users),
+            transactions: of(Collection::Transactions),
+            since: shards.filter_map(|shard| shard.first).min().map(Position::time),
+        }
     }
 
     /// What happened since the exporter started.

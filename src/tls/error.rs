@@ -6,6 +6,7 @@
 use std::io;
 use std::path::Path;
 
+use rustls::CertificateError;
 use thiserror::Error;
 
 use super::pem::{CERTIFICATE, CLIENT_CA, KEY, Pem};
@@ -64,11 +65,111 @@ impl TlsError {
     }
 }
 
-/// Why a connection did not become TLS. Clients cause these at will: log them at debug level.
+/// Why a connection did not become TLS.
 #[derive(Debug, Error)]
 pub enum HandshakeError {
     #[error("the client took too long over the TLS handshake")]
     TimedOut,
     #[error("the TLS handshake failed: {0}")]
     Failed(#[source] io::Error),
+}
+
+/// The kinds of such failures: labels of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Too slow.
+    Timeout,
+    /// The connection ended in the middle of the handshake.
+    Closed,
+    /// What came is no TLS: plain HTTP, say.
+    NotTls,
+    /// No version, cipher suite or protocol in common.
+    Incompatible,
+    /// The client does not accept our certificate.
+    RefusedByClient,
+    /// The client has no certificate.
+    NoCertificate,
+    /// Its certificate is of no authority of `TLS_CLIENT_CA_FILE`.
+    UnknownAuthority,
+    /// Its certificate has expired.
+    Expired,
+    /// Its certificate is not valid yet.
+    NotYetValid,
+    /// Its certificate has none of the names of `TLS_CLIENT_ALLOWED_SANS`.
+    NameNotAllowed,
+    /// Its certificate is not for clients.
+    WrongPurpose,
+    /// Anything else about its certificate.
+    InvalidCertificate,
+    Other,
+}
+
+impl Reason {
+    pub const ALL: [Self; 13] = [
+        Self::Timeout,
+        Self::Closed,
+        Self::NotTls,
+        Self::Incompatible,
+        Self::RefusedByClient,
+        Self::NoCertificate,
+        Self::UnknownAuthority,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::NameNotAllowed,
+        Self::WrongPurpose,
+        Self::InvalidCertificate,
+        Self::Other,
+    ];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Closed => "closed",
+            Self::NotTls => "not_tls",
+            Self::Incompatible => "incompatible",
+            Self::RefusedByClient => "refused_by_client",
+            Self::NoCertificate => "no_certificate",
+            Self::UnknownAuthority => "unknown_authority",
+            Self::Expired => "certificate_expired",
+            Self::NotYetValid => "certificate_not_yet_valid",
+            Self::NameNotAllowed => "name_not_allowed",
+            Self::WrongPurpose => "wrong_purpose",
+            Self::InvalidCertificate => "invalid_certificate",
+            Self::Other => "other",
+        }
+    }
+
+    fn of_certificate(error: &CertificateError) -> Self {
+        match error {
+            CertificateError::UnknownIssuer => Self::UnknownAuthority,
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
+            CertificateError::ApplicationVerificationFailure => Self::NameNotAllowed,
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                Self::WrongPurpose
+            }
+            _ => Self::InvalidCertificate,
+        }
+    }
+}
+
+impl HandshakeError {
+    pub fn reason(&self) -> Reason {
+        let error = match self {
+            Self::TimedOut => return Reason::Timeout,
+            Self::Failed(error) => error,
+        };
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(rustls::Error::NoCertificatesPresented) => Reason::NoCertificate,
+            Some(rustls::Error::InvalidCertificate(error)) => Reason::of_certificate(error),
+            Some(rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol) => {
+                Reason::Incompatible
+            }
+            Some(rustls::Error::InvalidMessage(_)) => Reason::NotTls,
+            Some(rustls::Error::AlertReceived(_)) => Reason::RefusedByClient,
+            Some(_) => Reason::Other,
+            None if error.kind() == io::ErrorKind::TimedOut => Reason::Timeout,
+            None => Reason::Closed,
+        }
+    }
 }

@@ -4,7 +4,6 @@
 
 use std::path::{Path, PathBuf};
 
-use rustls::RootCertStore;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret, SecretBox};
@@ -100,15 +99,15 @@ impl Pem {
         })
     }
 
-    /// The client CAs; never an empty store.
-    pub(super) fn client_ca(&self) -> Result<Option<RootCertStore>, TlsError> {
+    /// The certificates of the client CAs; never an empty list.
+    pub(super) fn client_ca(&self) -> Result<Option<Vec<CertificateDer<'static>>>, TlsError> {
         let Some(bytes) = &self.client_ca else { return Ok(None) };
-        let fail = |fault| TlsError::client_ca(self, fault);
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(bytes.expose_secret()).map_err(fail)? {
-            roots.add(certificate).map_err(|error| fail(Fault::Unusable(error)))?;
-        }
-        Ok(Some(roots))
+        certificates(bytes.expose_secret()).map(Some).map_err(|fault| TlsError::client_ca(self, fault))
+    }
+
+    /// Tells one set of client CAs from another.
+    pub(super) fn client_ca_fingerprint(&self) -> Option<Fingerprint> {
+        self.client_ca.as_ref().map(|bytes| Fingerprint::of(bytes.expose_secret()))
     }
 }
 

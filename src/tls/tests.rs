@@ -72,7 +72,7 @@ impl Folder {
     }
 
     fn load(&self) -> Result<Acceptor, TlsError> {
-        Acceptor::new(&self.files.read()?)
+        Acceptor::new(&self.files.read()?, Policy::default())
     }
 
     /// The refusal, with the folder's name left out.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use secrecy::ExposeSecret as _;
 
@@ -122,7 +122,7 @@ impl Environment {
             let names = names.map(|entry| entry.name).collect();
             return Ok(Self { ignored: Some(Ignored { reason, names }), ..Self::default() });
         }
-        let whole: PathBuf = path.canonicalize().unwrap_or(path);
+        let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned()).join(DEFAULT_FILE);
         Ok(Self::of_lines(parsed, whole.display().to_string()))
     }
 
@@ -138,13 +138,16 @@ impl Environment {
     }
 }
 
+/// Whether nobody objects to colors (<https://no-color.org>): not a setting of ours, so the file has no say.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn wants_colors() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 fn parse(path: &Path) -> Result<(dotenv::Parsed, Metadata), Fault> {
     let opened = file::open(path)?;
     let metadata = opened.metadata.clone();
     let contents = opened.read(LARGEST_FILE)?;
-    if file::is_utf16(contents.expose_secret()) {
-        return Err(Fault::Utf16);
-    }
     // A line that is not ours may hold anything; in one that is ours what is not UTF-8 is found by its replacement.
     let text = String::from_utf8_lossy(contents.expose_secret());
     Ok((dotenv::parse(&text), metadata))

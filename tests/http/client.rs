@@ -111,7 +111,7 @@ pub(crate) enum Target<'a> {
     Unix(&'a Path),
 }
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
@@ -133,6 +133,11 @@ impl Connection {
             Target::Unix(path) => Box::new(UnixStream::connect(path).await?),
         };
         Ok(Self { stream, unread: Vec::new() })
+    }
+
+    /// Over what is connected already.
+    pub(crate) fn over(stream: impl Stream + 'static) -> Self {
+        Self { stream: Box::new(stream), unread: Vec::new() }
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {

@@ -11,6 +11,7 @@ use librechat_exporter::auth::session::identity::{SessionKey, UserId};
 use librechat_exporter::auth::session::{Directory, Found, Unreachable};
 use librechat_exporter::config::{Config, Needs, VARIABLES};
 use librechat_exporter::exposition::Exposition;
+use librechat_exporter::http::connections::MAX;
 use librechat_exporter::http::listener::Listener;
 use librechat_exporter::http::record::Requests;
 use librechat_exporter::http::serve::Server;
@@ -44,12 +45,20 @@ async fn serve(
     let guard =
         guard::build(config.guard, limits, listen, directory, &mut registry, &mut Vec::new()).unwrap();
     let exposition = Arc::new(Exposition::new(registry, Duration::MAX, std::time::SystemTime::now()));
-    let site = Arc::new(Site { exposition, status, guard, requests });
+    let site =
+        Arc::new(Site { exposition, status, guard, requests, metrics_path: config.listen.metrics_path });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = Target::Tcp(listener.local_addr().unwrap());
     let router = router(Surface::Whole, Arc::clone(&site));
     let (stop, stopped) = watch::channel(false);
-    let server = Server { listener: Listener::Tcp(listener), router, site, tls: None };
+    let server = Server {
+        listener: Listener::Tcp(listener),
+        router,
+        site,
+        tls: None,
+        max_connections: MAX,
+        proxies: None,
+    };
     tokio::spawn(server.run(stopped));
     (target, stop)
 }

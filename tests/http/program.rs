@@ -93,13 +93,26 @@ impl Program {
         program
     }
 
+    /// Starts `demo` from a shell that has run `setup`, and waits until `/readyz` is 200.
+    pub(crate) async fn under(setup: &str, environment: &[(&str, &str)]) -> Self {
+        let script = format!("{setup}; exec \"$0\" \"$@\"");
+        let shell = ["/bin/sh", "-c", &script, BINARY, "demo"];
+        let program = Self::start_as(&shell, environment, "the demo answers").await;
+        program.until("/readyz", 200).await;
+        program
+    }
+
     async fn start(command: &str, environment: &[(&str, &str)], sign: &str) -> Self {
+        Self::start_as(&[BINARY, command], environment, sign).await
+    }
+
+    async fn start_as(line: &[&str], environment: &[(&str, &str)], sign: &str) -> Self {
         let folder = TempDir::with_prefix("exporter").unwrap();
         let port = free_port();
         let number = port.to_string();
         let mut settings = vec![("HOST", "127.0.0.1"), ("PORT", &*number), ("LOG_FORMAT", "json")];
         settings.extend(environment);
-        let mut process = Process::start(self::command(&[command], &settings, folder.path()));
+        let mut process = Process::start(command_line(line, &settings, folder.path()));
         eventually("the exporter listens", async || {
             process.expect_alive();
             match process.stderr.text() {
@@ -109,6 +122,10 @@ impl Program {
         })
         .await;
         Self { port, process, _folder: folder }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.child.id()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -176,8 +193,15 @@ impl Program {
     }
 }
 
+const BINARY: &str = env!("CARGO_BIN_EXE_librechat-exporter");
+
 fn command(arguments: &[&str], environment: &[(&str, &str)], folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_librechat-exporter"));
+    command_line(&[&[BINARY], arguments].concat(), environment, folder)
+}
+
+fn command_line(line: &[&str], environment: &[(&str, &str)], folder: &Path) -> Command {
+    let (program, arguments) = line.split_first().unwrap();
+    let mut command = Command::new(program);
     // No setting of whoever runs the tests gets in.
     command.args(arguments).env_clear().current_dir(folder).envs(environment.iter().copied());
     command

@@ -46,6 +46,7 @@ mod wire_proxy;
 // The tests.
 mod behind_basic;
 mod behind_proxy;
+mod behind_socket;
 mod change_streams;
 mod compat;
 mod dashboards;

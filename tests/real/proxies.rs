@@ -41,6 +41,8 @@ pub(crate) enum Kind {
 pub(crate) enum Case {
     /// The exporter alone.
     Exporter,
+    /// The exporter alone, on a Unix socket.
+    Socket,
     /// LibreChat behind Basic Authentication, the exporter beside it.
     Basic,
     /// LibreChat and its companions under one host name.
@@ -59,11 +61,16 @@ pub(crate) struct Behind {
 
 impl Case {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Exporter, Self::Basic, Self::OneOrigin, Self::Siblings];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Exporter, Self::Socket, Self::Basic, Self::OneOrigin, Self::Siblings];
 
     /// The proxies that have an example of it.
     pub(crate) fn kinds(self) -> &'static [Kind] {
-        if self == Self::Siblings { &Kind::REWRITING } else { &Kind::ALL }
+        match self {
+            // What Traefik cannot: connect to a socket, change a part of a cookie.
+            Self::Socket | Self::Siblings => &Kind::REWRITING,
+            Self::Exporter | Self::Basic | Self::OneOrigin => &Kind::ALL,
+        }
     }
 }
 
@@ -90,6 +97,7 @@ impl Kind {
     pub(crate) fn examples(self, case: Case) -> Vec<PathBuf> {
         let folder = match case {
             Case::Exporter => "exporter",
+            Case::Socket => "socket",
             Case::Basic => "basic",
             Case::OneOrigin => "one-origin",
             Case::Siblings => "siblings",
@@ -206,7 +214,7 @@ impl Proxy {
         eventually(&format!("{kind:?} passes requests on"), async || {
             process.expect_alive();
             let answer = match case {
-                Case::Exporter => http::get(port, "/livez", &[]).await,
+                Case::Exporter | Case::Socket => http::get(port, "/livez", &[]).await,
                 Case::Basic | Case::OneOrigin => http::get(port, "/health", &[]).await,
                 // It has read its configuration when it listens.
                 Case::Siblings => {
@@ -242,6 +250,8 @@ fn write_examples(
     let mut replacements = vec![(listen[0].to_owned(), port.to_string())];
     let companions: &[_] = match case {
         Case::Exporter => &[("9087", behind.exporter)],
+        // Its path is changed by the test.
+        Case::Socket => &[],
         Case::Basic | Case::Siblings => &[("9087", behind.exporter), ("3080", behind.librechat)],
         Case::OneOrigin => {
             &[("9087", behind.exporter), ("3080", behind.librechat), ("3081", behind.companion)]
