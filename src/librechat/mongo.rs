@@ -323,7 +323,11 @@ impl Source for Mongo {
 
     async fn prepare(&self) -> Result<Contents, SourceError> {
         let connection = self.connection().await?;
-        self.in_time(async { Ok(self.ask_for_forbidden(&connection).await) }).await?;
+        let asking = async {
+            self.ask_for_forbidden(&connection).await;
+            Ok(())
+        };
+        self.in_time(asking).await?;
         let database = &connection.database;
         let listed = self.in_time(contents::collections(database)).await?;
         let present = listed.collections;

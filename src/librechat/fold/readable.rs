@@ -37,6 +37,7 @@ const fn feeds(collection: Collection) -> &'static [&'static str] {
             "librechat_agent_usage_",
             "librechat_assistant_usage_",
             "librechat_avg_messages_",
+            "librechat_conversation_duration_",
             "librechat_conversation_length_",
             "librechat_conversation_message_",
             "librechat_conversation_unfinished_",

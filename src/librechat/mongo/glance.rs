@@ -38,7 +38,7 @@ pub async fn read(connection: &Connection, present: &[Collection]) -> Result<Gla
         // A collection that has just gone, no right to statistics or to one of them, or a server that cannot be asked so.
         Ok(None) => count_each(connection, present, &mut glances).await?,
         Err(error) if matches!(*error.kind, ErrorKind::Command(_)) => {
-            count_each(connection, present, &mut glances).await?
+            count_each(connection, present, &mut glances).await?;
         }
         Err(error) => return Err(error),
     }
