@@ -2,6 +2,7 @@
 
 pub mod guard;
 pub mod login;
+pub mod oauth2;
 pub mod signals;
 
 use std::sync::Arc;

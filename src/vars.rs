@@ -8,6 +8,7 @@
 pub mod names;
 pub mod values;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -88,6 +89,9 @@ impl Vars {
                 Name::Ours { name, prefixed: true } if !value.trim().is_empty() => {
                     vars.given.insert(name, value);
                 }
+                // Of two spellings the later wins, the lower one; a blank one does not.
+                Name::Ours { name, prefixed: false }
+                    if value.trim().is_empty() && plain.contains_key(&name) => {}
                 Name::Ours { name, prefixed: false } => {
                     plain.insert(name, value);
                 }
@@ -129,9 +133,9 @@ impl Vars {
     }
 
     /// The value of a variable as `check-config` may show it.
-    pub fn shown(&self, variable: &Variable) -> Option<&str> {
+    pub fn shown(&self, variable: &Variable) -> Option<Cow<'_, str>> {
         let value = self.given.get(&variable.name())?;
-        Some(if variable.secret { "[redacted]" } else { value.trim() })
+        Some(if variable.secret { "[redacted]".into() } else { values::without_secrets(value.trim()) })
     }
 
     pub fn problem(&mut self, name: &str, text: impl fmt::Display) {
@@ -362,7 +366,7 @@ mod tests {
         let pairs = [("METRICS_BEARER_TOKEN".to_owned(), "canary".to_owned())];
         let vars = Vars::new(pairs, &[Sample::VARIABLES]);
         let token = Sample::VARIABLES.iter().find(|v| v.field == "metrics_bearer_token").unwrap();
-        assert_eq!(vars.shown(token), Some("[redacted]"));
+        assert_eq!(vars.shown(token).as_deref(), Some("[redacted]"));
         assert!(!format!("{vars:?}").contains("canary"));
     }
 }
