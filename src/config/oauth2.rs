@@ -21,7 +21,7 @@ use crate::secret::document::Document;
 use crate::secret::file::{self as files, SecretFile};
 use crate::secret::{Live, Secret};
 use crate::telemetry::clock;
-use crate::vars::values::Span;
+use crate::vars::values::UnitSpan;
 use crate::vars::{Variable, Vars};
 
 const CA_FILE: &str = "METRICS_OAUTH2_CA_FILE";
@@ -129,7 +129,7 @@ fn put<T>(place: &mut T, value: Option<T>) {
 fn convert<T: TryFrom<Duration, Error = String>>(
     vars: &mut Vars,
     name: &str,
-    span: Option<Span>,
+    span: Option<UnitSpan>,
 ) -> Option<Option<T>> {
     let value = span.map(|span| T::try_from(span.0)).transpose();
     value.map_err(|reason| vars.problem(name, reason)).ok()

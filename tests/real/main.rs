@@ -41,22 +41,30 @@ mod servers;
 #[path = "../support/stream.rs"]
 mod stream;
 mod vmagent;
+mod wire_proxy;
 
 // The tests.
 mod behind_basic;
 mod behind_proxy;
+mod change_streams;
+mod compat;
 mod dashboards;
 mod docs;
+mod dotenv;
 mod gauges;
 mod golden;
 mod harness;
 mod librechat_unbroken;
+mod majority;
 mod mistakes;
 mod mtls;
+mod native_histograms;
 mod oauth2;
 mod one_member;
 mod operator;
+mod other_servers;
 mod outage;
+mod reasons;
 mod rotation;
 mod scrape;
 mod session;
