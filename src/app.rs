@@ -3,6 +3,7 @@
 pub mod descriptors;
 pub mod guard;
 pub mod login;
+pub mod oauth2;
 pub mod signals;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use self::areas::{Collection, Database, Guard, Limits, Listen, Log, OAuth2, Session, Tls};
+use self::areas::{Collection, Database, Guard, Limits, Listen, Log, OAuth2, Providers, Session, Tls};
 use self::guard::GuardSettings;
 use self::secrets::{Loaded, load};
 use crate::auth::bearer::weakness;
@@ -37,6 +37,7 @@ pub const VARIABLES: &[&[Variable]] = &[
     Listen::VARIABLES,
     Guard::VARIABLES,
     OAuth2::VARIABLES,
+    Providers::VARIABLES,
     Session::VARIABLES,
     Limits::VARIABLES,
     Tls::VARIABLES,

@@ -3,6 +3,7 @@
 //! Invariants: no `Display`, no `Serialize`, a `Debug` that says `[redacted]`; comparison takes the same time whatever
 //! differs, the length included, because digests are compared instead of texts.
 
+pub mod document;
 pub mod file;
 
 use std::fmt;

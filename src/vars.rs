@@ -131,14 +131,13 @@ impl Vars {
         lost.map(|(name, why)| (name.clone(), *why)).collect()
     }
 
-    /// The value of a variable as `check-config` may show it. A query is left out, since keys stand in some.
+    /// The value of a variable as `check-config` may show it. Of a URL neither the query nor the credentials are shown.
     pub fn shown(&self, variable: &Variable) -> Option<String> {
         let given = self.given.get(&variable.name())?;
-        let value = given.value.trim();
-        Some(match value.split_once('?') {
-            _ if variable.secret => "[redacted]".into(),
-            Some((address, _)) if value.contains("://") => format!("{address}?[redacted]"),
-            _ => value.into(),
+        Some(if variable.secret {
+            "[redacted]".into()
+        } else {
+            values::without_secrets(given.value.trim()).into_owned()
         })
     }
 

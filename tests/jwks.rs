@@ -10,9 +10,13 @@ mod jwks {
     mod signer;
 
     mod fetching;
+    mod forms;
+    mod issuers;
     mod life_cycle;
     mod logs;
     mod outage;
+    mod providers;
+    mod sources;
     mod storms;
     mod tokens;
 }

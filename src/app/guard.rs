@@ -6,19 +6,18 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tracing::warn;
 
+use super::oauth2;
 use crate::auth::Authorizer;
 use crate::auth::basic::Basic;
 use crate::auth::basic::accounts::Accounts;
 use crate::auth::bearer::{Bearer, Tokens};
-use crate::auth::clock::WallClock;
 use crate::auth::jwks::metrics::Metrics as KeyMetrics;
-use crate::auth::jwt::Jwt;
+use crate::auth::jwt::settings::Settings;
 use crate::auth::metrics::Decisions;
 use crate::auth::policy::Policy;
 use crate::auth::session::secret::SessionSecret;
 use crate::auth::session::{Directory, Session};
 use crate::config::guard::GuardSettings;
-use crate::config::oauth2::OAuth2Settings;
 use crate::config::{LimitSettings, ListenSettings};
 use crate::http::guard::Guard;
 use crate::http::guard::limits::Limits;
@@ -48,7 +47,7 @@ pub fn build(
     enabled.set(i64::from(!settings.is_open()));
     if settings.disabled || settings.oauth2.is_none() {
         // There from the start all the same: an alert on keys that grow too old should find something to look at.
-        KeyMetrics::register(registry).stale(false);
+        KeyMetrics::register(registry).of(Settings::DEFAULT_NAME).stale(false);
     }
     let (policy, login) = policy(settings, directory, registry, watches);
     registry.register("auth_enabled", "Whether /metrics asks for anything", enabled);
@@ -92,8 +91,8 @@ fn policy(
         watches.extend(files.into_iter().flatten());
         authorizers.push(Box::new(Basic::new(slots)));
     }
-    if let Some(OAuth2Settings { settings, fetcher }) = settings.oauth2 {
-        authorizers.push(Box::new(Jwt::spawn(settings, fetcher, WallClock::new(clock::now), registry)));
+    if let Some(oauth2) = settings.oauth2 {
+        authorizers.push(Box::new(oauth2::build(oauth2, registry, watches)));
     }
     if let Some(session) = settings.session {
         let (slot, watch) = session.secret.live(|secret| SessionSecret::parse(secret.expose()));

@@ -16,7 +16,8 @@ pub enum Algorithm {
     Ps512,
     Es256,
     Es384,
-    /// With Ed25519 only.
+    Es512,
+    /// With Ed25519 only; RFC 9864 has a name of its own for that, which is taken for the same.
     EdDsa,
 }
 
@@ -30,6 +31,7 @@ impl Algorithm {
         Self::Ps512,
         Self::Es256,
         Self::Es384,
+        Self::Es512,
         Self::EdDsa,
     ];
 
@@ -44,11 +46,15 @@ impl Algorithm {
             Self::Ps512 => "PS512",
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
             Self::EdDsa => "EdDSA",
         }
     }
 
     pub fn named(name: &str) -> Option<Self> {
+        if name == "Ed25519" {
+            return Some(Self::EdDsa);
+        }
         Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name)
     }
 }
@@ -60,6 +66,11 @@ pub struct Algorithms(Vec<Algorithm>);
 impl Algorithms {
     pub fn allow(&self, algorithm: Algorithm) -> bool {
         self.0.contains(&algorithm)
+    }
+
+    /// Those of any of the lists.
+    pub fn of_all<'a>(lists: impl IntoIterator<Item = &'a Self>) -> Self {
+        Self(lists.into_iter().flat_map(|list| list.0.iter().copied()).collect())
     }
 }
 
@@ -124,7 +135,7 @@ mod tests {
 
     #[test]
     fn row_389_unknown_algorithms_are_named_beside_the_valid_ones() {
-        for text in ["RS255", "rs256", "ES512", "H\u{e9}"] {
+        for text in ["RS255", "rs256", "ES521", "Ed448", "H\u{e9}"] {
             let error = text.parse::<Algorithms>().unwrap_err();
             assert!(error.contains(text) && error.contains("RS256, RS384"), "{error}");
         }
@@ -132,8 +143,13 @@ mod tests {
 
     #[test]
     fn row_390_an_empty_list_is_the_default() {
-        for (text, listed) in [(",", "RS256,ES256"), ("", "RS256,ES256"), (" EdDSA , PS256,", "EdDSA,PS256")]
-        {
+        for (text, listed) in [
+            (",", "RS256,ES256"),
+            ("", "RS256,ES256"),
+            (" EdDSA , PS256,", "EdDSA,PS256"),
+            ("Ed25519", "EdDSA"),
+            ("ES512", "ES512"),
+        ] {
             assert_eq!(text.parse::<Algorithms>().unwrap().to_string(), listed);
         }
     }

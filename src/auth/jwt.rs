@@ -1,20 +1,26 @@
-//! Access tokens of an OpenID provider: JSON Web Tokens (RFC 7519) under the rules of RFC 8725 and RFC 9068.
+//! Access tokens of OpenID providers: JSON Web Tokens (RFC 7519) under the rules of RFC 8725 and RFC 9068.
 //!
 //! Invariants:
+//! - A token is judged by the issuer whose name is its `iss` and by no other: by its rules and with its keys.
 //! - Whatever can be refused without a key is refused before one is looked up, so no made-up token costs a fetch.
 //! - The signature is checked with keys of the configured issuer only, and the claims with our own rules: the library
 //!   does nothing but the cryptography.
 //! - A bearer value that is no token is refused as malformed; static tokens are another authorizer's business.
 
+pub mod claim_path;
+pub mod kind;
 pub mod metrics;
+pub mod required;
 pub mod settings;
 
 mod cache;
 mod claims;
+mod provider;
+mod refusal;
 mod token;
 
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
@@ -25,122 +31,85 @@ use super::caller::Caller;
 use super::clock::WallClock;
 use super::excerpt::Excerpt;
 use super::jwa::Algorithms;
-use super::jwks::fetch::Fetcher;
-use super::jwks::set::KeySet;
-use super::jwks::{self, Jwks, LookUp};
+use super::jwks::issuer::Issuer;
+use super::jwks::{self, Jwks, Supply};
 use super::reason::Reason;
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
 use crate::secret::Fingerprint;
 use cache::Verified;
-use claims::Rules;
-use metrics::Metrics;
+use provider::{Families, Provider};
+use refusal::{Refusal, RefusalLog};
 use settings::Settings;
 use token::Token;
 
-/// How often a token of another issuer is worth a line in the log.
-const HINT_INTERVAL: Duration = Duration::from_secs(60);
-
-/// Lets in whoever brings a good access token of the issuer.
+/// Lets in whoever brings a good access token of one of the issuers.
 pub struct Jwt {
-    settings: Settings,
-    rules: Rules,
-    keys: Jwks,
+    providers: Vec<Provider>,
+    /// Of any issuer: what is in none of the lists is not worth reading.
+    algorithms: Algorithms,
     verified: Verified,
     clock: WallClock,
-    metrics: Metrics,
-    hinted: Mutex<Option<Instant>>,
+    log: RefusalLog,
 }
 
 impl Jwt {
-    /// Starts to fetch keys in the background, on the current tokio runtime; see [`Jwks::spawn`].
-    pub fn spawn(settings: Settings, fetcher: Fetcher, clock: WallClock, registry: &mut Registry) -> Self {
-        let keys = Jwks::spawn(
-            settings.source.clone(),
-            fetcher,
-            settings.max_stale,
-            clock.clone(),
-            jwks::metrics::Metrics::register(registry),
-        );
-        let metrics = Metrics::register(registry);
-        let rules = Rules::new(&settings);
-        Self { settings, rules, keys, verified: Verified::new(), clock, metrics, hinted: Mutex::default() }
+    /// Starts to fetch keys in the background, on the current tokio runtime; see [`Jwks::start`].
+    pub fn start(issuers: Vec<(Settings, Supply)>, clock: WallClock, registry: &mut Registry) -> Self {
+        let families = Families {
+            keys: jwks::metrics::Metrics::register(registry),
+            tokens: metrics::Metrics::register(registry),
+        };
+        let algorithms = Algorithms::of_all(issuers.iter().map(|(settings, _)| &settings.algorithms));
+        let start =
+            |(index, (settings, supply))| Provider::start(index, settings, supply, clock.clone(), &families);
+        let providers = issuers.into_iter().enumerate().map(start).collect();
+        Self { providers, algorithms, verified: Verified::new(), clock, log: RefusalLog::default() }
+    }
+
+    /// The keys of each issuer, in the order of the settings: to replace those that come from files.
+    pub fn keys(&self) -> impl Iterator<Item = Arc<Jwks>> {
+        self.providers.iter().map(|provider| Arc::clone(provider.keys()))
     }
 
     fn judge_token<'a>(&'a self, sent: &'a [u8], address: Option<IpAddr>) -> Judgement<'a> {
         let fingerprint = Fingerprint::of(sent);
-        // Asked first and without a name: whether there are keys that can be believed at all.
-        if let LookUp::Found(keys) = self.keys.look_up(None)
-            && self.verified.holds(&fingerprint, keys.generation(), Instant::now(), self.clock.seconds())
-        {
+        // Whether that issuer's keys can be believed at all is part of the question.
+        let generation = |issuer: usize| self.providers.get(issuer)?.keys().generation();
+        if self.verified.holds(&fingerprint, generation, Instant::now(), self.clock.seconds()) {
             return Judgement::Now(Verdict::Allow);
         }
-        let token = match self.read(sent, &self.settings.algorithms) {
+        let token = match Token::read(sent, &self.algorithms) {
             Ok(token) => token,
-            Err(reason) => return Judgement::Now(Verdict::Deny(reason)),
+            Err(refusal) => return Judgement::Now(self.refuse(&refusal)),
         };
-        match self.keys.look_up(token.kid.as_deref()) {
-            LookUp::Found(keys) => Judgement::Now(self.verify(&token, fingerprint, &keys)),
-            LookUp::Refused(reason) => Judgement::Now(Verdict::Deny(reason)),
-            LookUp::Ask => Judgement::Later(Box::pin(async move {
-                match self.keys.obtain(token.kid.as_deref(), address).await {
-                    Ok(keys) => self.verify(&token, fingerprint, &keys),
-                    Err(reason) => {
-                        let kid = token.kid.as_deref().unwrap_or_default();
-                        tracing::debug!(kid = %Excerpt(kid), reason = reason.label(), "no key for a token");
-                        Verdict::Deny(reason)
-                    }
-                }
-            })),
+        match self.providers.iter().find(|provider| provider.is_issuer_of(&token)) {
+            Some(provider) => provider.judge(token, fingerprint, &self.verified, address),
+            None => Judgement::Now(self.refuse(&self.another_issuer(token.claims.get("iss")))),
         }
     }
 
-    /// Everything that needs no key.
-    fn read(&self, sent: &[u8], algorithms: &Algorithms) -> Result<Token, Reason> {
-        let token = Token::read(sent, algorithms)?;
-        let screened = self.rules.screen(&token.claims, self.clock.seconds());
-        if screened == Err(Reason::IssuerMismatch) {
-            self.hint(token.claims.get("iss"));
-        }
-        screened.map(|()| token)
+    fn refuse(&self, refusal: &Refusal) -> Verdict {
+        // Nobody knows yet whose token it is; with one issuer in the settings there is no doubt.
+        let name = match self.providers.as_slice() {
+            [only] => only.settings().name.as_str(),
+            _ => "",
+        };
+        self.log.tell(name, refusal);
+        Verdict::Deny(refusal.reason)
     }
 
-    fn verify(&self, token: &Token, fingerprint: Fingerprint, keys: &KeySet) -> Verdict {
-        self.metrics.check_signature();
-        if !keys.verifies(token.kid.as_deref(), token.algorithm, &token.message, &token.signature) {
-            return Verdict::Deny(Reason::BadSignature);
-        }
-        // Read again: the token may have waited for its key.
-        match self.rules.check(&token.claims, self.clock.seconds()) {
-            Err(reason) => Verdict::Deny(reason),
-            Ok(accepted) => {
-                if accepted.is_far && self.metrics.far_expiry() {
-                    tracing::warn!(
-                        "a good token expires more than a year from now; METRICS_OAUTH2_MAX_TOKEN_AGE can limit that"
-                    );
-                }
-                self.verified.remember(fingerprint, keys.generation(), Instant::now(), accepted.until);
-                Verdict::Allow
-            }
-        }
-    }
-
-    /// Another issuer is a mistake in the settings more often than an attack, and hard to find without both names. The
-    /// claim is not verified, so it is shown seldom, escaped and cut; every case is counted with the decisions.
-    fn hint(&self, claimed: Option<&Value>) {
-        let Some(issuer) = &self.settings.issuer else { return };
-        let now = Instant::now();
-        let mut hinted = self.hinted.lock().unwrap_or_else(PoisonError::into_inner);
-        if hinted.is_some_and(|at| now.saturating_duration_since(at) < HINT_INTERVAL) {
-            return;
-        }
-        *hinted = Some(now);
+    fn another_issuer(&self, claimed: Option<&Value>) -> Refusal {
         let claimed = claimed.and_then(Value::as_str).unwrap_or_default();
-        tracing::info!(
-            expected = issuer.text(),
-            claimed = %Excerpt(claimed),
-            "a token is of another issuer{}",
-            issuer.hint(claimed)
+        let issuers = || self.providers.iter().filter_map(|provider| provider.settings().issuer.as_ref());
+        let expected: Vec<&str> = issuers().map(Issuer::text).collect();
+        let hint =
+            issuers().map(|issuer| issuer.hint(claimed)).find(|hint| !hint.is_empty()).unwrap_or_default();
+        let detail = format!(
+            "it is of another issuer: its iss is \"{}\", not \"{}\"{hint}",
+            Excerpt(claimed),
+            expected.join("\" or \"")
         );
+        Refusal::new(Reason::IssuerMismatch, detail)
     }
 }
 
@@ -149,8 +118,12 @@ impl Authorizer for Jwt {
         Method::Jwt
     }
 
+    /// The scopes are named where all issuers require the same (RFC 6750 section 3: the attribute is optional).
     fn challenge(&self) -> Option<Challenge> {
-        Some(Challenge::Bearer { scope: self.settings.required_scopes.joined() })
+        let mut scopes = self.providers.iter().map(|provider| provider.settings().required_scopes.joined());
+        let first = scopes.next()?;
+        let scope = if scopes.all(|other| other == first) { first } else { None };
+        Some(Challenge::Bearer { scope })
     }
 
     fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a> {
@@ -160,7 +133,9 @@ impl Authorizer for Jwt {
         }
     }
 
+    /// Until the first of the issuers that fail is asked again.
     fn retry_after(&self) -> Duration {
-        self.keys.retry_after()
+        let pauses = self.providers.iter().map(|provider| provider.keys().retry_after());
+        pauses.filter(|pause| !pause.is_zero()).min().unwrap_or_default()
     }
 }

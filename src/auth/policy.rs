@@ -199,13 +199,11 @@ impl Challenges {
             // A scope that is not a header value is refused with the settings; here it would only lose its line.
             basic.into_iter().chain(bearer).filter_map(|line| HeaderValue::try_from(line).ok()).collect()
         };
+        let scope = scope.map(|scope| format!(r#", scope="{scope}""#)).unwrap_or_default();
         Self {
             plain: lines(""),
             invalid_token: lines(r#", error="invalid_token""#),
-            insufficient_scope: lines(&format!(
-                r#", error="insufficient_scope", scope="{}""#,
-                scope.unwrap_or_default()
-            )),
+            insufficient_scope: lines(&format!(r#", error="insufficient_scope"{scope}"#)),
         }
     }
 }

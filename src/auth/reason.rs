@@ -88,7 +88,7 @@ reasons! {
     AlgorithmNotAllowed => "algorithm_not_allowed", UNAUTHORIZED, InvalidToken, guess: true, by: [Jwt];
     /// `crit` or `b64` in the header (RFC 7515 section 4.1.11, RFC 7797).
     CriticalHeader => "critical_header", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
-    /// `typ` names another kind of token (RFC 8725 section 3.11).
+    /// Not an access token, by its `typ` or its claims (RFC 8725 section 3.11).
     TypeNotAllowed => "type_not_allowed", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
     /// No key of the set has this `kid`.
     UnknownKey => "unknown_key", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
@@ -110,6 +110,8 @@ reasons! {
     BoundToken => "bound_token", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
     /// A good token that lacks a required scope.
     InsufficientScope => "insufficient_scope", FORBIDDEN, InsufficientScope, guess: false, by: [Jwt];
+    /// A good token without a claim that `METRICS_OAUTH2_REQUIRED_CLAIMS` asks for.
+    ClaimMismatch => "claim_mismatch", FORBIDDEN, None, guess: false, by: [Jwt];
     /// What the decision needs (keys of the issuer, LibreChat's database) cannot be reached.
     Unavailable => "unavailable", SERVICE_UNAVAILABLE, None, guess: false, by: [Jwt, Session];
 }

@@ -5,7 +5,12 @@ use std::path::PathBuf;
 
 use crate::auth::allowlist::AllowList;
 use crate::auth::jwa::Algorithms;
-use crate::auth::jwks::endpoint::{Endpoint, Issuer};
+use crate::auth::jwks::endpoint::Endpoint;
+use crate::auth::jwks::issuer::Issuer;
+use crate::auth::jwks::proxy::ProxyUrl;
+use crate::auth::jwt::claim_path::ClaimPath;
+use crate::auth::jwt::kind::TokenTypes;
+use crate::auth::jwt::required::RequiredClaims;
 use crate::auth::jwt::settings::{Audiences, ScopeClaims, Scopes};
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
@@ -132,33 +137,68 @@ settings! {
 settings! {
     /// Access tokens of an OpenID provider as a way in.
     pub struct OAuth2 {
-        /// The issuer, exactly as its tokens name it; its keys are found by discovery. Absent: any issuer that signs with the
-        /// keys of `METRICS_OAUTH2_JWKS_URI`; without that too, access tokens are no way in.
+        /// The issuer, exactly as its tokens name it; its keys are found by discovery (OpenID Connect, else RFC 8414). With
+        /// `METRICS_OAUTH2_JWKS_URI` or `METRICS_OAUTH2_JWKS_FILE` it need not be a URL. Absent: any issuer that signs with
+        /// those keys; without them too, access tokens are no way in.
         metrics_oauth2_issuer: Issuer;
-        /// Keys straight from here; with the issuer set too, discovery is skipped and `iss` is still checked. Absent: keys are
-        /// found by discovery.
+        /// Keys straight from here; with the issuer set too, discovery is skipped and `iss` is still checked. A query in it is
+        /// never shown. Absent: keys are found by discovery.
         metrics_oauth2_jwks_uri: Endpoint;
+        /// Keys from a file, for networks without a way to the provider: a JSON Web Key Set, or public keys and certificates
+        /// in PEM; read again when it changes. Absent: keys are fetched.
+        metrics_oauth2_jwks_file: PathBuf;
+        /// A file with a bearer token that the provider asks for before it shows its keys, as the Kubernetes API server does;
+        /// read again when it changes. Sent over TLS (or on this machine) to the host of `METRICS_OAUTH2_JWKS_URI`, else
+        /// of the issuer, and nowhere else. Absent: none is sent.
+        metrics_oauth2_jwks_bearer_token_file: PathBuf;
         /// Whom tokens must be for: names separated by commas, of which one must match. Absent: an error as soon as another of
         /// these is set.
         metrics_oauth2_audience: Audiences;
+        /// The claim that says whom a token is for, by name or path: `client_id` for Amazon Cognito, whose access tokens have
+        /// no `aud`. Absent: `aud`.
+        metrics_oauth2_audience_claim: ClaimPath;
         /// Scopes that a token must have, all of them, separated by spaces. Absent: none.
         metrics_oauth2_required_scopes: Scopes;
+        /// Claims that scopes are read from besides `scope` and `scp`, by name or path (`realm_access.roles`); names with dots
+        /// are quoted (`resource_access."my.client".roles`). Of an object the names of its members count. Absent: those two
+        /// alone.
+        metrics_oauth2_scope_claims: ScopeClaims;
+        /// Claims that a token must have with these values, all of them, separated by commas or blanks:
+        /// `sub=system:serviceaccount:monitoring:prometheus`, `azp=a|b` (either), `"kubernetes.io".namespace=monitoring`. Of a
+        /// list one entry has to match. Never satisfied by a scope. Absent: none.
+        metrics_oauth2_required_claims: RequiredClaims;
         /// Asymmetric algorithms that are accepted, separated by commas. Absent: `RS256,ES256`.
         metrics_oauth2_algorithms: Algorithms;
-        /// More authorities for a provider with a private certificate, PEM; read at the start only. Absent: the public ones
-        /// alone.
+        /// Values of the header `typ` that are accepted, separated by commas: `at+jwt` takes nothing but access tokens of RFC
+        /// 9068. Absent: none at all, `JWT`, `JOSE` and `at+jwt`, without the claims of ID, refresh and logout tokens.
+        metrics_oauth2_token_types: TokenTypes;
+        /// More authorities for a provider with a private certificate, or that certificate itself, PEM; read again when it
+        /// changes. Absent: the public ones alone.
         metrics_oauth2_ca_file: PathBuf;
         /// How far the clocks may differ, at most `300s`. Absent: `30s`.
         metrics_oauth2_leeway: UnitSpan;
         /// How old a token may be, and for how long it may be issued. Absent: no limit.
         metrics_oauth2_max_token_age: UnitSpan;
-        /// Claims that scopes are read from besides `scope` and `scp`, by name or path (`realm_access.roles`). Absent: those two
-        /// alone.
-        metrics_oauth2_scope_claims: ScopeClaims;
         /// How long known keys go on while the provider cannot be reached. Absent: `1h`.
         metrics_oauth2_jwks_max_stale: UnitSpan;
         /// Whether the provider may be asked over plain http elsewhere than on this machine. Absent: `false`.
         metrics_oauth2_allow_insecure: Flag;
+    }
+}
+
+settings! {
+    /// Several OpenID providers, and the way to them.
+    pub struct Providers {
+        /// A YAML file with several issuers, each with settings of its own; instead of the variables above. Absent: those.
+        metrics_oauth2_config_file: PathBuf;
+        /// The proxy to providers with https, such as `http://proxy.example:3128`; credentials in it are never shown, and
+        /// `https_proxy` is the same. Absent: they are asked directly.
+        https_proxy: ProxyUrl;
+        /// The proxy to providers with plain http; `http_proxy` is the same. Absent: they are asked directly.
+        http_proxy: ProxyUrl;
+        /// Hosts that are asked without a proxy: names with their subdomains, addresses and networks, separated by commas, or
+        /// `*`; `no_proxy` is the same. This machine always is. Absent: only this machine.
+        no_proxy: String;
     }
 }
 

@@ -101,7 +101,7 @@ const MISTAKES: &[Row] = &[
     (
         0,
         &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_CA_FILE", "/does/not/exist")],
-        "METRICS_OAUTH2_CA_FILE cannot be read",
+        "METRICS_OAUTH2_CA_FILE names \"/does/not/exist\"",
     ),
     (393, &[("METRICS_ALLOWED_IPS", "10.0.0.0/8,nonsense")], "METRICS_ALLOWED_IPS has \"nonsense\""),
     (398, &[("METRICS_ALLOWED_IPS", ",")], "METRICS_ALLOWED_IPS is set but"),
@@ -171,7 +171,15 @@ fn what_works_but_is_hardly_meant_is_a_warning() {
         (&[("RATE_LIMIT_WINDOW_MS", "60")], "for seconds write 60000"),
         (&[("METRICS_BEARER_TOKEN", "short")], "shorter than 16"),
         (&[("METRICS_BEARER_TOKEN", "changeme")], "placeholder"),
-        (&[("METRICS_OAUTH2_JWKS_URI", "https://idp.example/keys"), AUDIENCE], "iss is not checked"),
+        (
+            &[
+                ("METRICS_OAUTH2_JWKS_URI", "https://idp.example/keys"),
+                AUDIENCE,
+                ("METRICS_OAUTH2_TOKEN_TYPES", "at+jwt"),
+            ],
+            "iss is not checked",
+        ),
+        (&[ISSUER, AUDIENCE], "whoever has it"),
         (&[ISSUER, AUDIENCE, ("METRICS_OAUTH2_REQUIRED_SCOPES", "a,b")], "separated by spaces"),
         (&[("METRICS_ALLOWED_IPS", "0.0.0.0/0")], "allows everyone"),
         (&[("TRUST_PROXY", "1")], "counts hops"),

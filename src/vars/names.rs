@@ -17,6 +17,9 @@ pub const FOREIGN: &[&str] = &[
     "SSL_CERT_DIR",
 ];
 
+/// Variables of every program, which have two spellings. What is only near them is somebody else's.
+const OF_EVERYBODY: &[&str] = &["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"];
+
 /// Names that only LibreChat has: where one of them is, its whole `.env` is.
 pub const LIBRECHAT: &[&str] = &[
     "CREDS_KEY",
@@ -95,6 +98,10 @@ pub fn classify(name: &str, value: &str, known: &[String]) -> Name {
     if known.iter().any(|known| known == bare) {
         return Name::Ours { name: bare.to_owned(), prefixed };
     }
+    let upper = name.to_ascii_uppercase();
+    if OF_EVERYBODY.contains(&upper.as_str()) && known.contains(&upper) && name == name.to_ascii_lowercase() {
+        return Name::Ours { name: upper, prefixed: false };
+    }
     if FOREIGN.contains(&name) {
         return Name::Foreign;
     }
@@ -109,7 +116,8 @@ pub fn classify(name: &str, value: &str, known: &[String]) -> Name {
 
 fn nearest(name: &str, known: &[String]) -> Option<String> {
     let upper = name.to_ascii_uppercase();
-    let candidates = known.iter().flat_map(|known| [known.clone(), format!("{PREFIX}{known}")]);
+    let known = known.iter().filter(|known| !OF_EVERYBODY.contains(&known.as_str()));
+    let candidates = known.flat_map(|known| [known.clone(), format!("{PREFIX}{known}")]);
     candidates
         .filter(|candidate| candidate.len() >= SHORTEST_NEAR || *candidate == upper)
         .map(|candidate| (strsim::normalized_damerau_levenshtein(&upper, &candidate), candidate))
@@ -144,7 +152,7 @@ mod tests {
     fn tells_whose_a_name_is() {
         let known =
             ["METRICS_BEARER_TOKEN", "METRICS_PORT", "PORT", "HOST", "TLS_CERT_FILE", "MONGO_POOL_SIZE"];
-        let known: Vec<String> = known.map(str::to_owned).into();
+        let known: Vec<String> = known.iter().chain(OF_EVERYBODY).map(|name| (*name).to_owned()).collect();
         let ours = |name: &str, prefixed| Name::Ours { name: name.into(), prefixed };
         let near = |meant: &str| Name::Near { meant: meant.into() };
         let cases = [
@@ -152,6 +160,12 @@ mod tests {
             ("LIBRECHAT_EXPORTER_PORT", "9087", ours("PORT", true)),
             ("METRICS_PORT", "tcp://10.0.0.1:9090", Name::ServiceLink),
             ("METRICS_PORT", "9090", ours("METRICS_PORT", false)),
+            ("HTTPS_PROXY", "x", ours("HTTPS_PROXY", false)),
+            ("https_proxy", "x", ours("HTTPS_PROXY", false)),
+            ("no_proxy", "x", ours("NO_PROXY", false)),
+            ("LIBRECHAT_EXPORTER_HTTP_PROXY", "x", ours("HTTP_PROXY", true)),
+            ("HTTP2_PROXY", "x", Name::Foreign),
+            ("Http_Proxy", "x", Name::Foreign),
             ("MONGODB_URI", "x", Name::OtherMongoUri),
             ("MONGO_URL", "x", Name::OtherMongoUri),
             ("LIBRECHAT_EXPORTER_MONGODB_URL_FILE", "x", Name::OtherMongoUri),

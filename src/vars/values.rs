@@ -1,5 +1,6 @@
 //! Types of values that several areas share: durations, flags, ports, numbers.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -95,6 +96,24 @@ impl<const MIN: u32, const MAX: u32> FromStr for Whole<MIN, MAX> {
     }
 }
 
+/// A value as it may be shown: of a URL neither the query, which may hold a key, nor user and password.
+pub fn without_secrets(value: &str) -> Cow<'_, str> {
+    let (scheme, rest) = value.split_once("://").map_or(("", value), |(scheme, rest)| (scheme, rest));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    // Without a scheme only what has a password is a URL: a user's name may be an email address.
+    let user = user.filter(|user| !scheme.is_empty() || user.contains(':'));
+    let query = if scheme.is_empty() { None } else { rest.split_once('?') };
+    if user.is_none() && query.is_none() {
+        return Cow::Borrowed(value);
+    }
+    let shown = query.map_or(rest, |(before, _)| before);
+    let shown = user.and_then(|user| shown.strip_prefix(user)).map_or(shown, |rest| rest);
+    let between = if scheme.is_empty() { "" } else { "://" };
+    let (user, query) = (user.map_or("", |_| "[redacted]"), query.map_or("", |_| "?[redacted]"));
+    Cow::Owned(format!("{scheme}{between}{user}{shown}{query}"))
+}
+
 /// Digits only: the standard parser takes `+5`, which no operator means.
 fn number(text: &str, min: u32, max: u32) -> Option<u32> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -150,6 +169,27 @@ mod tests {
         assert_eq!("9087".parse(), Ok(Port(9087)));
         assert!("tcp://10.0.0.1:9090".parse::<Port>().unwrap_err().contains("service link"));
         assert!("5".parse::<Whole<1, 4>>().is_err());
+    }
+
+    #[test]
+    fn review_16_a_url_is_shown_without_its_query_and_its_credentials() {
+        let cases = [
+            ("https://idp.example/keys?key=canary", "https://idp.example/keys?[redacted]"),
+            ("https://idp.example/keys?a@b", "https://idp.example/keys?[redacted]"),
+            ("http://user:canary@proxy.example:3128", "http://[redacted]@proxy.example:3128"),
+            ("http://canary@proxy.example/?canary", "http://[redacted]@proxy.example/?[redacted]"),
+            ("http://user:can@ary@proxy.example", "http://[redacted]@proxy.example"),
+            ("user:canary@proxy.example:3128", "[redacted]@proxy.example:3128"),
+            ("https://idp.example/realms/x", "https://idp.example/realms/x"),
+            ("https://idp.example/a@b", "https://idp.example/a@b"),
+            ("me@example.com", "me@example.com"),
+            ("/run/secrets/token", "/run/secrets/token"),
+            ("sub=a?b", "sub=a?b"),
+            ("", ""),
+        ];
+        for (value, shown) in cases {
+            assert_eq!(without_secrets(value), shown);
+        }
     }
 
     #[test]

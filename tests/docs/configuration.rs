@@ -41,7 +41,8 @@ fn table(area: &[Variable]) -> String {
             (None, Some(absence)) => format!("absent: {}", absence.trim_end_matches('.')),
             _ => panic!("{}: either a default, or what holds when it is absent", variable.name()),
         };
-        let meaning = meaning.trim_end_matches('.');
+        // A bar would end the cell, even in code.
+        let meaning = meaning.trim_end_matches('.').replace('|', r"\|");
         writeln!(text, "| `{}` | {} | {default} | {meaning} |", variable.name(), kind(variable)).unwrap();
     }
     text + "\n"
@@ -63,8 +64,11 @@ fn kind(variable: &Variable) -> String {
         "MinVersion" => "version".into(),
         "MetricsPath" => "path".into(),
         "SocketMode" => "octal mode".into(),
-        "Endpoint" | "Issuer" => "URL".into(),
-        "AllowList" | "Audiences" | "Scopes" | "Algorithms" | "ScopeClaims" => "list".into(),
+        "Endpoint" | "ProxyUrl" => "URL".into(),
+        "Issuer" => "URL or name".into(),
+        "ClaimPath" => "name of a claim".into(),
+        "AllowList" | "Audiences" | "Scopes" | "Algorithms" | "ScopeClaims" | "RequiredClaims"
+        | "TokenTypes" => "list".into(),
         "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" | "ReadLevel" => "see there".into(),
         whole => {
             let range = whole.strip_prefix("Whole<").and_then(|rest| rest.strip_suffix('>'));

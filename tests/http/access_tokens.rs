@@ -17,6 +17,7 @@ use crate::refusal::{Answer, assert_answer};
 /// One ES256 key and the server that publishes it, for as long as the test runs.
 struct Issuer {
     key: EncodingKey,
+    keys: String,
     keys_uri: String,
 }
 
@@ -31,17 +32,18 @@ impl Issuer {
             json!({ "keys": [{ "kty": "EC", "crv": "P-256", "kid": "e1", "x": x, "y": y }] }).to_string();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let keys_uri = format!("http://{}/keys", listener.local_addr().unwrap());
+        let served = keys.clone();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let answer = format!(
-                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{keys}",
-                    keys.len()
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{served}",
+                    served.len()
                 );
                 let _ = stream.read(&mut [0; 2048]).await;
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         });
-        Self { key: EncodingKey::from_ec_der(pair.serialized_der()), keys_uri }
+        Self { key: EncodingKey::from_ec_der(pair.serialized_der()), keys, keys_uri }
     }
 
     /// A token that is good but for what `claims` say otherwise.
@@ -152,4 +154,75 @@ async fn row_286_five_tokens_that_are_badly_signed_lock_their_address() {
 fn header_of(kid: &str) -> String {
     let header = Header { kid: Some(kid.into()), ..Header::new(Algorithm::ES256) };
     URL_SAFE_NO_PAD.encode(serde_json::to_string(&header).unwrap())
+}
+
+/// The settings of an issuer whose tokens are good for anybody, in a file.
+fn entry(name: &str, iss: &str, issuer: &Issuer, rest: &str) -> String {
+    let uri = &issuer.keys_uri;
+    format!("  - {{name: {name}, issuer: '{iss}', jwks_uri: '{uri}', audience: exporter{rest}}}\n")
+}
+
+#[tokio::test]
+async fn e8_two_issuers_of_a_file_are_kept_apart_and_f5_a_claim_is_required_of_one() {
+    let (one, two) = (Issuer::start().await, Issuer::start().await);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("issuers.yaml");
+    let claims = r#", required_claims: ['"kubernetes.io".namespace=monitoring']"#;
+    let text = [
+        "issuers:\n".into(),
+        entry("one", "https://one.example", &one, ""),
+        entry("two", "https://two.example", &two, claims),
+    ];
+    std::fs::write(&path, text.concat()).unwrap();
+    let settings = [
+        ("METRICS_OAUTH2_CONFIG_FILE", path.to_str().unwrap()),
+        ("METRICS_BEARER_TOKEN", TOKEN),
+        ("METRICS_BRUTE_FORCE_PROTECTION", "false"),
+    ];
+    let program = Program::demo(&settings).await;
+    let of = |iss: &str, namespace: &str| json!({ "iss": iss, "kubernetes.io": { "namespace": namespace } });
+    let cases = [
+        (one.token(&of("https://one.example", "x")), 200, "authorized"),
+        (two.token(&of("https://two.example", "monitoring")), 200, "authorized"),
+        (two.token(&of("https://two.example", "x")), 403, "claim_mismatch"),
+        (two.token(&of("https://one.example", "monitoring")), 401, "bad_signature"),
+        (one.token(&of("https://two.example", "monitoring")), 401, "bad_signature"),
+        (one.token(&of("https://three.example", "monitoring")), 401, "issuer_mismatch"),
+        (one.token(&json!({ "iss": "https://one.example", "nonce": "n" })), 401, "type_not_allowed"),
+    ];
+    for (token, status, reason) in cases {
+        let response = program.get("/metrics", &[bearer(&token)]).await;
+        assert_eq!(response.status, status, "{reason}");
+        let line = format!("reason=\"{reason}\"");
+        let served = program.get("/metrics", &[good()]).await;
+        let text = String::from_utf8_lossy(&served.body).into_owned();
+        let counted = text.lines().any(|shown| {
+            shown.contains("auth_requests_total{method=\"jwt\"")
+                && shown.contains(&line)
+                && !shown.ends_with(" 0")
+        });
+        assert!(counted, "{reason}: {text}");
+        assert!(text.contains("librechat_exporter_jwks_keys{issuer=\"two\"} 1"), "{text}");
+    }
+    assert!(program.output().contains("not \\\"monitoring\\\""), "{}", program.output());
+}
+
+#[tokio::test]
+async fn row_208_e3_a_key_file_is_read_again_when_it_changes() {
+    let issuer = Issuer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    std::fs::write(&path, &Issuer::start().await.keys).unwrap();
+    let settings = [
+        ("METRICS_OAUTH2_ISSUER", "my-sts"),
+        ("METRICS_OAUTH2_JWKS_FILE", path.to_str().unwrap()),
+        ("METRICS_OAUTH2_AUDIENCE", "exporter"),
+    ];
+    let program = Program::demo(&settings).await;
+    let token = bearer(&issuer.token(&json!({ "iss": "my-sts" })));
+    assert_eq!(program.get("/metrics", &[&token]).await.status, 401);
+    std::fs::write(&path, &issuer.keys).unwrap();
+    program.signal("HUP");
+    program.until_logged("applied the change").await;
+    assert_eq!(program.get("/metrics", &[&token]).await.status, 200);
 }

@@ -156,10 +156,12 @@ async fn rows_382_to_392_an_issuer_is_checked_in_full_or_not_taken() {
     ])
     .await;
     let scopes = ("METRICS_OAUTH2_REQUIRED_SCOPES", "a,b");
+    let types = ("METRICS_OAUTH2_TOKEN_TYPES", "at+jwt");
     assert_warnings(&[
-        (384, &[issuer, audience, keys], None),
-        (385, &[audience, keys], Some("iss is not checked")),
-        (390, &algorithms(","), None),
+        (384, &[issuer, audience, keys, types], None),
+        (384, &[issuer, audience, keys], Some("whoever has it")),
+        (385, &[audience, keys, types], Some("iss is not checked")),
+        (390, &algorithms(","), Some("whoever has it")),
         (392, &[issuer, audience, scopes], Some("separated by spaces")),
     ])
     .await;
@@ -385,4 +387,26 @@ async fn without_a_method_metrics_is_open_and_that_is_said() {
     let required = Program::demo(&[("METRICS_BEARER_TOKEN", TOKEN), ("METRICS_AUTH_REQUIRED", "true")]).await;
     assert_refused(&required.get::<&str>("/metrics", &[]).await, 401, "METRICS_AUTH_REQUIRED");
     assert!(required.get("/metrics", &[good()]).await.text().contains(&format!("{gauge}1\n")));
+}
+
+#[tokio::test]
+async fn review_16_and_e1_check_config_shows_neither_the_query_nor_the_credentials_of_a_url() {
+    let shown = check(&[
+        ("METRICS_OAUTH2_ISSUER", "my-sts"),
+        ("METRICS_OAUTH2_JWKS_URI", "https://idp.example/keys?key=canary"),
+        ("METRICS_OAUTH2_AUDIENCE", "exporter"),
+        ("METRICS_OAUTH2_REQUIRED_CLAIMS", r#""kubernetes.io".namespace=monitoring"#),
+        ("https_proxy", "http://me:canary@proxy.example:3128"),
+        ("NO_PROXY", "10.0.0.0/8"),
+    ])
+    .await
+    .stdout;
+    for line in [
+        "METRICS_OAUTH2_JWKS_URI=https://idp.example/keys?[redacted]",
+        "HTTPS_PROXY=http://[redacted]@proxy.example:3128",
+        "HTTP_PROXY is not set",
+        "NO_PROXY=10.0.0.0/8",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line} is not in {shown}");
+    }
 }

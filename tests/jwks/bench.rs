@@ -8,10 +8,17 @@ use std::time::{Duration, UNIX_EPOCH};
 use http::{HeaderMap, header};
 use librechat_exporter::auth::caller::Caller;
 use librechat_exporter::auth::clock::WallClock;
+use librechat_exporter::auth::jwks::Supply;
+use librechat_exporter::auth::jwks::endpoint::Endpoint;
+use librechat_exporter::auth::jwks::fetch::Fetcher;
+use librechat_exporter::auth::jwks::origin::Source;
+use librechat_exporter::auth::jwks::proxy::Proxies;
+use librechat_exporter::auth::jwks::set::KeySet;
 use librechat_exporter::auth::jwt::Jwt;
-use librechat_exporter::auth::jwt::settings::Draft;
+use librechat_exporter::auth::jwt::settings::Settings;
 use librechat_exporter::auth::reason::Reason;
 use librechat_exporter::auth::{Authorizer, Judgement, Verdict};
+use librechat_exporter::secret::{Live, Secret};
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -30,6 +37,55 @@ pub(super) const ALLOW: Verdict = Verdict::Allow;
 pub(super) const UNKNOWN: Verdict = Verdict::Deny(Reason::UnknownKey);
 pub(super) const UNAVAILABLE: Verdict = Verdict::Deny(Reason::Unavailable);
 pub(super) const BAD_SIGNATURE: Verdict = Verdict::Deny(Reason::BadSignature);
+
+/// One issuer as a test has it set up.
+pub(super) struct Setup {
+    pub(super) settings: Settings,
+    pub(super) jwks_uri: Option<Endpoint>,
+    /// Keys from a file with this text.
+    pub(super) file: Option<String>,
+    pub(super) authorities: Option<String>,
+    pub(super) token: Option<Arc<Live<Secret>>>,
+    pub(super) proxies: Proxies,
+    pub(super) max_stale: Duration,
+}
+
+impl Setup {
+    pub(super) fn of(issuer: &str) -> Self {
+        let mut settings =
+            Settings::new("default", Some(issuer.parse().unwrap()), "exporter".parse().unwrap());
+        settings.required_scopes = "metrics:read".parse().unwrap();
+        Self {
+            settings,
+            jwks_uri: None,
+            file: None,
+            authorities: None,
+            token: None,
+            proxies: Proxies::default(),
+            max_stale: HOUR,
+        }
+    }
+
+    fn supply(self, clock: &WallClock) -> (Settings, Supply) {
+        if let Some(text) = self.file {
+            let (keys, remarks) = KeySet::read_file(text.as_bytes(), 1).unwrap();
+            return (self.settings, Supply::File(keys, remarks));
+        }
+        let source = self.jwks_uri.map_or_else(
+            || {
+                let discovery = self.settings.issuer.as_ref().unwrap().discovery().unwrap();
+                Source::Issuer { discovery: Box::new(discovery), allow_insecure: false }
+            },
+            Source::Uri,
+        );
+        let authorities = self.authorities.as_deref().map(str::as_bytes);
+        let mut fetcher = Fetcher::new(authorities, self.proxies, clock.clone()).unwrap();
+        if let Some(token) = self.token {
+            fetcher = fetcher.with_token(token, source.endpoint().clone());
+        }
+        (self.settings, Supply::Fetched { source, fetcher, max_stale: self.max_stale })
+    }
+}
 
 pub(super) struct Bench {
     pub(super) idp: Idp,
@@ -63,16 +119,15 @@ impl Bench {
         bench
     }
 
-    pub(super) fn with(idp: Idp, change: impl FnOnce(&mut Draft)) -> Self {
+    pub(super) fn with(idp: Idp, change: impl FnOnce(&mut Setup)) -> Self {
+        let mut setup = Setup::of(&idp.issuer());
+        change(&mut setup);
+        Self::of(idp, vec![setup])
+    }
+
+    /// Several issuers, of which `idp` is the one that good tokens come from.
+    pub(super) fn of(idp: Idp, setups: Vec<Setup>) -> Self {
         let frozen = freeze();
-        let mut draft = Draft {
-            issuer: Some(idp.issuer().parse().unwrap()),
-            audiences: Some("exporter".parse().unwrap()),
-            required_scopes: Some("metrics:read".parse().unwrap()),
-            ..Draft::default()
-        };
-        change(&mut draft);
-        let settings = draft.check().unwrap().unwrap();
         let start = Instant::now();
         let back = Arc::new(AtomicU64::new(0));
         let clock = WallClock::new({
@@ -80,8 +135,8 @@ impl Bench {
             move || UNIX_EPOCH + Duration::from_secs(EPOCH - back.load(Ordering::Relaxed)) + start.elapsed()
         });
         let mut registry = Registry::with_prefix("librechat_exporter");
-        let fetcher = settings.fetcher(clock.clone()).unwrap();
-        let jwt = Jwt::spawn(settings, fetcher, clock, &mut registry);
+        let issuers = setups.into_iter().map(|setup| setup.supply(&clock)).collect();
+        let jwt = Jwt::start(issuers, clock, &mut registry);
         Self { idp, jwt, registry, start, back, _frozen: frozen }
     }
 
@@ -130,8 +185,13 @@ impl Bench {
         matches!(self.jwt.judge(&caller), Judgement::Now(_))
     }
 
-    /// The value of one series, without the prefix.
+    /// The value of one series, without the prefix and, where it is the only issuer's, without its label.
     pub(super) fn metric(&self, series: &str) -> f64 {
+        let series = match series.split_once('{') {
+            Some((_, labels)) if labels.contains("issuer=") => series.to_owned(),
+            Some((name, labels)) => format!(r#"{name}{{issuer="default",{labels}"#),
+            None => format!(r#"{series}{{issuer="default"}}"#),
+        };
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
         let line = text.lines().find(|line| {

@@ -21,6 +21,8 @@ pub(super) const KEYS: &str = "/keys";
 pub(super) enum Answer {
     /// Status line, further header lines, body.
     Whole(&'static str, String, Vec<u8>),
+    /// The answer for whoever sends this bearer token; 401 for the others.
+    Behind(&'static str, Box<Answer>),
     /// Reads the request and says nothing.
     Hang,
     /// A good head, and then one byte a second.
@@ -52,6 +54,7 @@ impl Answer {
 struct Shared {
     answers: Mutex<HashMap<String, Answer>>,
     requests: watch::Sender<Vec<(String, Instant)>>,
+    heads: Mutex<Vec<String>>,
 }
 
 pub(super) struct Idp {
@@ -75,7 +78,11 @@ impl Idp {
     pub(super) async fn serve(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { answers: Mutex::default(), requests: watch::Sender::new(Vec::new()) });
+        let shared = Arc::new(Shared {
+            answers: Mutex::default(),
+            requests: watch::Sender::new(Vec::new()),
+            heads: Mutex::default(),
+        });
         let scheme = if tls.is_some() { "https" } else { "http" };
         let server = tokio::spawn(accept(listener, tls, Arc::clone(&shared)));
         let idp = Self { address, scheme, shared, server };
@@ -106,6 +113,11 @@ impl Idp {
 
     pub(super) fn requests(&self, path: &str) -> usize {
         self.times(path).len()
+    }
+
+    /// Everything that was sent, in lower case.
+    pub(super) fn heads(&self) -> String {
+        self.shared.heads.lock().unwrap().concat()
     }
 
     /// When `path` was asked for.
@@ -149,8 +161,17 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared)
     let head = String::from_utf8(head).unwrap();
     let path = head.split(' ').nth(1).unwrap().to_owned();
     shared.requests.send_modify(|requests| requests.push((path.clone(), Instant::now())));
+    let head = head.to_lowercase();
+    shared.heads.lock().unwrap().push(head.clone());
     let answer = shared.answers.lock().unwrap().get(&path).cloned();
-    match answer.unwrap_or_else(|| Answer::status("404 Not Found", "")) {
+    let mut answer = answer.unwrap_or_else(|| Answer::status("404 Not Found", ""));
+    if let Answer::Behind(token, behind) = answer {
+        let is_shown = head.contains(&format!("\r\nauthorization: bearer {token}\r\n"));
+        answer = if is_shown { *behind } else { Answer::status("401 Unauthorized", "") };
+    }
+    match answer {
+        // One guard is enough.
+        Answer::Behind(..) => {}
         Answer::Close => {}
         Answer::Hang => {
             let _ = stream.read_u8().await;

@@ -162,10 +162,10 @@ async fn rows_384_385_a_fixed_uri_needs_no_discovery() {
         let idp = Idp::start().await;
         idp.publish(&[R1.jwk()]);
         let uri: Endpoint = idp.url(KEYS).parse().unwrap();
-        let bench = Bench::with(idp, |draft| {
-            draft.jwks_uri = Some(uri);
+        let bench = Bench::with(idp, |setup| {
+            setup.jwks_uri = Some(uri);
             if !with_issuer {
-                draft.issuer = None;
+                setup.settings.issuer = None;
             }
         });
         assert_eq!(bench.verdict(&bench.token(&R1)).await, ALLOW);

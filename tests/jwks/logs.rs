@@ -24,7 +24,10 @@ impl Log {
             .with_ansi(false)
             .with_writer(log.clone())
             .finish();
-        (log, tracing::subscriber::set_default(subscriber))
+        let guard = tracing::subscriber::set_default(subscriber);
+        // A line that another thread has just met without a subscriber would be taken for unwanted.
+        tracing::callsite::rebuild_interest_cache();
+        (log, guard)
     }
 
     fn text(&self) -> String {
@@ -102,7 +105,7 @@ async fn row_421_the_query_of_the_uri_is_in_no_line() {
         let idp = Idp::start().await;
         let uri: Endpoint = idp.url("/keys?key=CANARY").parse().unwrap();
         idp.answer("/keys?key=CANARY", answer);
-        let bench = Bench::with(idp, |draft| draft.jwks_uri = Some(uri));
+        let bench = Bench::with(idp, |setup| setup.jwks_uri = Some(uri));
         bench.ended(0, 1).await;
         assert!(log.lines(&["librechat_exporter", "/keys"]) > 0, "{}", log.text());
         assert_eq!(log.lines(&["CANARY"]), 0, "{}", log.text());
@@ -131,10 +134,10 @@ async fn row_132_another_issuer_is_told_with_both_names_and_seldom() {
     for _ in 0..100 {
         assert_ne!(bench.verdict(&token).await, ALLOW);
     }
-    assert_eq!(log.lines(&[&issuer, "another issuer", "trailing slash"]), 1, "{}", log.text());
+    assert_eq!(log.lines(&["INFO", &issuer, "another issuer", "trailing slash"]), 1, "{}", log.text());
     bench.pass(60 * SECOND).await;
     assert_ne!(bench.verdict(&token).await, ALLOW);
-    assert_eq!(log.lines(&["another issuer"]), 2);
+    assert_eq!(log.lines(&["INFO", "another issuer"]), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,4 +149,63 @@ async fn row_120_a_token_without_a_real_end_is_warned_of_once() {
         assert_eq!(bench.verdict(&token).await, ALLOW);
     }
     assert_eq!(log.lines(&["WARN", "METRICS_OAUTH2_MAX_TOKEN_AGE"]), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d9_where_no_key_is_usable_each_is_named_with_its_reason_once() {
+    let (log, _guard) = Log::start();
+    let idp = Idp::start().await;
+    let odd = |index: usize| json!({ "kty": "oct", "k": "CANARY", "kid": format!("odd{index}") });
+    let mut keys: Vec<_> = (0..30).map(odd).collect();
+    keys[0] = R1.jwk_with(&json!({ "use": "enc" }));
+    idp.publish(&keys);
+    let bench = Bench::with(idp, |_| {});
+    for failed in 1..4 {
+        bench.ended(0, failed).await;
+        bench.pass(60 * SECOND).await;
+    }
+    bench.ended(0, 4).await;
+    assert_eq!(log.lines(&["WARN", "has no key that could be used"]), 1, "{}", log.text());
+    assert_eq!(log.lines(&["WARN", "key 0 (kid \"r1\")", "its use is not sig"]), 1, "{}", log.text());
+    assert_eq!(log.lines(&["WARN", "a key that is not used"]), 16, "bounded");
+    assert_eq!(log.lines(&["WARN", "more keys that are not used", "more=14"]), 1, "{}", log.text());
+    assert!(!log.text().contains("CANARY"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_says_once_a_minute_what_was_expected_and_what_came() {
+    let (log, _guard) = Log::start();
+    let bench = Bench::ready().await;
+    let cases = [
+        (json!({ "aud": "account" }), "its aud is \"account\", not \"exporter\""),
+        (json!({ "scope": "email" }), "it lacks the scope \"metrics:read\"; scope has \"email\""),
+        (json!({ "typ": "ID" }), "its claim typ is \"id\""),
+    ];
+    for (members, line) in cases {
+        for _ in 0..3 {
+            assert_ne!(bench.verdict(&R1.token(&bench.claims(&members))).await, ALLOW);
+        }
+        assert_eq!(log.lines(&["INFO", "default", line]), 1, "{line}: {}", log.text());
+        assert_eq!(log.lines(&["DEBUG", line]), 2, "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn e1_e2_neither_a_proxy_nor_a_token_is_ever_in_a_line() {
+    let (log, _guard) = Log::start();
+    let proxy = Idp::start().await;
+    let url = format!("http://user:CANARY@{}", proxy.address).parse().unwrap();
+    let secret = std::sync::Arc::new(librechat_exporter::secret::Live::new(
+        librechat_exporter::secret::Secret::new("CANARY"),
+    ));
+    let idp = Idp::start().await;
+    let bench = Bench::with(idp, |setup| {
+        setup.proxies =
+            librechat_exporter::auth::jwks::proxy::Proxies::new(Some(&url), Some(&url), None).unwrap();
+        setup.token = Some(secret);
+        setup.jwks_uri = Some("https://idp.internal.example/keys".parse().unwrap());
+    });
+    bench.ended(0, 1).await;
+    assert_eq!(log.lines(&["WARN", "https://idp.internal.example/keys"]), 1, "{}", log.text());
+    assert!(!log.text().contains("CANARY") && !log.text().contains("Q0FOQVJZ"), "{}", log.text());
 }

@@ -163,7 +163,7 @@ async fn row_198_the_gauge_turns_when_the_lifetime_ends_even_in_a_long_pause() {
 async fn row_200_without_staleness_the_end_of_the_lifetime_is_the_end() {
     let idp = Idp::start().await;
     idp.publish(&[R1.jwk()]);
-    let bench = Bench::with(idp, |draft| draft.max_stale = Some(Duration::ZERO));
+    let bench = Bench::with(idp, |setup| setup.max_stale = Duration::ZERO);
     bench.ended(1, 0).await;
     bench.idp.answer(KEYS, Answer::Close);
     bench.pass(LIFETIME - SECOND).await;

@@ -2,11 +2,13 @@
 
 use std::sync::LazyLock;
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
-    RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
+    EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding,
+    RsaKeyPair,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -35,8 +37,22 @@ pub(super) static E3: LazyLock<Signer> = LazyLock::new(|| {
     let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
     Signer { kid: "e3", alg: "ES384", pair: Pair::Ec(pair) }
 });
+pub(super) static E5: LazyLock<Signer> = LazyLock::new(|| {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P521_SHA512_FIXED_SIGNING).unwrap();
+    Signer { kid: "e5", alg: "ES512", pair: Pair::Ec(pair) }
+});
 pub(super) static ED: LazyLock<Signer> =
     LazyLock::new(|| Signer { kid: "ed", alg: "EdDSA", pair: Pair::Ed(Ed25519KeyPair::generate().unwrap()) });
+
+/// A key for ES256 whose x begins with a zero octet, as one in 256 does.
+pub(super) fn short_x() -> Signer {
+    loop {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        if pair.public_key().as_ref()[1] == 0 {
+            return Signer { kid: "short", alg: "ES256", pair: Pair::Ec(pair) };
+        }
+    }
+}
 
 fn rsa(kid: &'static str) -> Signer {
     Signer { kid, alg: "RS256", pair: Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()) }
@@ -55,6 +71,25 @@ impl Signer {
         }
     }
 
+    /// SubjectPublicKeyInfo and, for RSA, RSAPublicKey: in PEM.
+    pub(super) fn pem(&self, label: &str) -> String {
+        let der = match &self.pair {
+            _ if label == "RSA PUBLIC KEY" => self.public(),
+            Pair::Rsa(pair) => {
+                AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).unwrap().as_ref().to_vec()
+            }
+            Pair::Ec(pair) => {
+                AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).unwrap().as_ref().to_vec()
+            }
+            Pair::Ed(pair) => {
+                AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).unwrap().as_ref().to_vec()
+            }
+        };
+        let body = base64::engine::general_purpose::STANDARD.encode(der);
+        let lines: Vec<&str> = body.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    }
+
     /// The public key as the issuer publishes it.
     pub(super) fn jwk(&self) -> Value {
         match &self.pair {
@@ -70,7 +105,11 @@ impl Signer {
             Pair::Ec(_) => {
                 let public = self.public();
                 let (x, y) = public[1..].split_at(public.len() / 2);
-                let crv = if self.alg == "ES256" { "P-256" } else { "P-384" };
+                let crv = match self.alg {
+                    "ES256" => "P-256",
+                    "ES384" => "P-384",
+                    _ => "P-521",
+                };
                 json!({ "kty": "EC", "kid": self.kid, "crv": crv, "x": encode(x), "y": encode(y) })
             }
             Pair::Ed(_) => {

@@ -133,7 +133,7 @@ async fn keys_that_are_known_go_on_while_the_issuer_is_down() {
         if answer.status == 200 { Ok(answer) } else { Err(format!("{answer:?}")) }
     })
     .await;
-    assert!(first.text().contains("librechat_exporter_jwks_keys 2"), "{}", first.text());
+    assert!(first.text().contains("librechat_exporter_jwks_keys{issuer=\"default\"} 2"), "{}", first.text());
     issuer.kill();
     // One that was verified before and one that was not.
     for token in &tokens {

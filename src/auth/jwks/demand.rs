@@ -61,11 +61,11 @@ impl Demand {
     }
 
     /// Whether the issuer was asked for this name of late and did not know it.
-    pub(super) fn is_unknown(&self, kid: &str, now: Instant) -> bool {
-        self.unknown.get(&Fingerprint::of(kid.as_bytes())).is_some_and(|at| !is_over(*at, now))
+    pub(super) fn is_unknown(&self, name: &[u8], now: Instant) -> bool {
+        self.unknown.get(&Fingerprint::of(name)).is_some_and(|at| !is_over(*at, now))
     }
 
-    pub(super) fn note_unknown(&mut self, kid: &str, now: Instant) {
+    pub(super) fn note_unknown(&mut self, name: &[u8], now: Instant) {
         while self.order.front().is_some_and(|oldest| {
             self.order.len() >= MOST_UNKNOWN || self.unknown.get(oldest).is_none_or(|at| is_over(*at, now))
         }) {
@@ -73,9 +73,9 @@ impl Demand {
                 self.unknown.remove(&oldest);
             }
         }
-        let kid = Fingerprint::of(kid.as_bytes());
-        if self.unknown.insert(kid, now).is_none() {
-            self.order.push_back(kid);
+        let name = Fingerprint::of(name);
+        if self.unknown.insert(name, now).is_none() {
+            self.order.push_back(name);
         }
     }
 }
@@ -133,15 +133,15 @@ mod tests {
     fn unknown_names_are_remembered_for_a_while_and_in_bounded_number() {
         let mut demand = Demand::default();
         let start = Instant::now();
-        demand.note_unknown("k0", start);
-        assert!(demand.is_unknown("k0", start + WINDOW - SECOND));
-        assert!(!demand.is_unknown("k0", start + WINDOW));
-        assert!(!demand.is_unknown("k1", start));
+        demand.note_unknown(b"k0", start);
+        assert!(demand.is_unknown(b"k0", start + WINDOW - SECOND));
+        assert!(!demand.is_unknown(b"k0", start + WINDOW));
+        assert!(!demand.is_unknown(b"k1", start));
         for index in 0..3 * MOST_UNKNOWN {
-            demand.note_unknown(&format!("k{index}"), start);
+            demand.note_unknown(format!("k{index}").as_bytes(), start);
         }
         assert_eq!((demand.unknown.len(), demand.order.len()), (MOST_UNKNOWN, MOST_UNKNOWN));
-        demand.note_unknown("late", start + WINDOW);
+        demand.note_unknown(b"late", start + WINDOW);
         assert_eq!((demand.unknown.len(), demand.order.len()), (1, 1));
     }
 }

@@ -22,6 +22,11 @@ impl Endpoint {
     pub fn is_secure(&self) -> bool {
         self.0.scheme() == "https" || is_loopback(self.0.host_str().unwrap_or_default())
     }
+
+    /// Whether both are on one host and port, by one scheme.
+    pub fn is_beside(&self, other: &Self) -> bool {
+        self.0.origin() == other.0.origin()
+    }
 }
 
 impl FromStr for Endpoint {
@@ -33,6 +38,9 @@ impl FromStr for Endpoint {
             return Err("must be a URL without blanks".into());
         }
         let url = Url::parse(text).map_err(|_| "must be an https URL, such as https://idp.example/")?;
+        if url.scheme() == "file" {
+            return Err("must be an https URL; keys from a file are METRICS_OAUTH2_JWKS_FILE".into());
+        }
         if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none_or(str::is_empty) {
             return Err("must be an https URL, such as https://idp.example/".into());
         }
@@ -58,54 +66,7 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// Who signs the tokens (`METRICS_OAUTH2_ISSUER`): compared as text, byte for byte, and asked as a URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Issuer {
-    text: String,
-    endpoint: Endpoint,
-    configuration: Endpoint,
-}
-
-impl Issuer {
-    /// As it was configured: what `iss` and the discovery document must be equal to.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    /// Where the discovery document is (OpenID Connect Discovery 1.0 section 4.1).
-    pub fn configuration(&self) -> &Endpoint {
-        &self.configuration
-    }
-
-    /// What to tell of another issuer that is nearly this one.
-    pub fn hint(&self, other: &str) -> &'static str {
-        if other != self.text && other.trim_end_matches('/') == self.text.trim_end_matches('/') {
-            "; they differ by the trailing slash only: set METRICS_OAUTH2_ISSUER exactly as the issuer publishes it"
-        } else {
-            ""
-        }
-    }
-}
-
-impl FromStr for Issuer {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let endpoint: Endpoint = text.parse()?;
-        if endpoint.0.query().is_some() {
-            return Err("must not have a query (OpenID Connect Discovery section 3)".into());
-        }
-        let configuration =
-            format!("{}/.well-known/openid-configuration", text.trim_end_matches('/')).parse()?;
-        Ok(Self { text: text.to_owned(), endpoint, configuration })
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     match address {
         Ok(address) => address.to_canonical().is_loopback(),
@@ -132,12 +93,11 @@ mod tests {
             "",
         ];
         for text in cases {
-            for error in [text.parse::<Endpoint>().unwrap_err(), text.parse::<Issuer>().unwrap_err()] {
-                assert!(error.starts_with("must ") && !error.contains("canary"), "{error}");
-            }
+            let error = text.parse::<Endpoint>().unwrap_err();
+            assert!(error.starts_with("must ") && !error.contains("canary"), "{error}");
         }
         assert!("https://idp.example/?p=x".parse::<Endpoint>().is_ok());
-        assert!("https://idp.example/?p=x".parse::<Issuer>().is_err());
+        assert!("file:///keys".parse::<Endpoint>().unwrap_err().contains("METRICS_OAUTH2_JWKS_FILE"), "e3");
     }
 
     #[test]
@@ -166,20 +126,5 @@ mod tests {
             format!("{endpoint} {endpoint:?}"),
             "https://idp.example:8443/keys https://idp.example:8443/keys"
         );
-    }
-
-    #[test]
-    fn the_discovery_document_lies_below_the_issuer() {
-        for text in ["https://idp.example/realms/x", "https://idp.example/realms/x/"] {
-            let issuer: Issuer = text.parse().unwrap();
-            assert_eq!(
-                issuer.configuration().url().as_str(),
-                "https://idp.example/realms/x/.well-known/openid-configuration"
-            );
-            assert_eq!(issuer.text(), text);
-        }
-        let issuer: Issuer = "https://idp.example".parse().unwrap();
-        assert!(issuer.hint("https://idp.example/").contains("trailing slash"));
-        assert_eq!(issuer.hint("https://other.example/"), "");
     }
 }

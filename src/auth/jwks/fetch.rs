@@ -5,13 +5,19 @@
 //! ever fetched. The time is bounded by the caller, for everything that one refresh does.
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode, header};
-use reqwest::{Certificate, Client, redirect};
+use reqwest::{Client, redirect};
 
 use super::endpoint::Endpoint;
+use super::issuer::Discovery;
+use super::proxy::Proxies;
+use super::set::Unusable;
+use super::trust;
 use crate::auth::clock::WallClock;
+use crate::secret::{Live, Secret};
 
 pub const LARGEST_BODY: usize = 1024 * 1024;
 
@@ -22,12 +28,29 @@ pub enum FetchError {
     Deadline(Duration),
     #[error("{endpoint} cannot be reached: {cause}")]
     Unreachable { endpoint: Endpoint, cause: String },
-    #[error("{endpoint} answered {status}")]
-    Status { endpoint: Endpoint, status: StatusCode, retry_after: Option<Duration> },
+    #[error("{endpoint} answered {status}{}", unsent(*.without_token))]
+    Status {
+        endpoint: Endpoint,
+        status: StatusCode,
+        retry_after: Option<Duration>,
+        /// There is a token for the issuer, and it was not sent there.
+        without_token: bool,
+    },
     #[error("{endpoint} answered with more than 1 MiB")]
     TooLarge { endpoint: Endpoint },
-    #[error("the document of {endpoint} {problem}")]
-    Unusable { endpoint: Endpoint, problem: String },
+    #[error("the document of {endpoint} {reason}")]
+    Unusable { endpoint: Endpoint, reason: Box<Unusable> },
+    #[error("neither {} nor {} exists (404): METRICS_OAUTH2_JWKS_URI can name the keys directly", .0.openid, .0.oauth)]
+    NoMetadata(Box<Discovery>),
+}
+
+fn unsent(without_token: bool) -> &'static str {
+    if without_token {
+        "; the token of METRICS_OAUTH2_JWKS_BEARER_TOKEN_FILE is not sent to this host: METRICS_OAUTH2_JWKS_URI has \
+         to name it"
+    } else {
+        ""
+    }
 }
 
 impl FetchError {
@@ -38,13 +61,27 @@ impl FetchError {
             _ => None,
         }
     }
+
+    /// A document that was fetched and holds nothing to use.
+    pub(super) fn unusable(endpoint: Endpoint, unusable: Unusable) -> Self {
+        Self::Unusable { endpoint, reason: Box::new(unusable) }
+    }
 }
 
-/// An HTTP client that trusts the system's certificate authorities and, if given, some more.
+/// An HTTP client that trusts the system's certificate authorities and, if given, some more. Clones are one client.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
-    client: Client,
+    client: Arc<Live<Client>>,
+    proxies: Arc<Proxies>,
+    token: Option<Token>,
     clock: WallClock,
+}
+
+/// What the issuer wants to see before it shows its keys (`METRICS_OAUTH2_JWKS_BEARER_TOKEN_FILE`).
+#[derive(Clone, Debug)]
+struct Token {
+    secret: Arc<Live<Secret>>,
+    host: Endpoint,
 }
 
 impl Fetcher {
@@ -52,19 +89,25 @@ impl Fetcher {
     ///
     /// # Errors
     /// What is wrong with `authorities`, or that TLS cannot be set up at all.
-    pub fn new(authorities: Option<&[u8]>, clock: WallClock) -> Result<Self, String> {
-        let authorities = authorities.map_or(Ok(Vec::new()), certificates)?;
-        let client = Client::builder()
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            // The environment is read in one place only, and that is not here.
-            .no_proxy()
-            // Fetches are minutes apart: a kept connection would be dead by the next.
-            .pool_max_idle_per_host(0)
-            .tls_certs_merge(authorities)
-            .build()
-            .map_err(|error| format!("cannot be used for TLS: {}", causes(&error)))?;
-        Ok(Self { client, clock })
+    pub fn new(authorities: Option<&[u8]>, proxies: Proxies, clock: WallClock) -> Result<Self, String> {
+        let proxies = Arc::new(proxies);
+        let client = Arc::new(Live::new(client(authorities, &proxies)?));
+        Ok(Self { client, proxies, token: None, clock })
+    }
+
+    /// Sends a token to the host of `host`, and nowhere else.
+    #[must_use]
+    pub fn with_token(self, secret: Arc<Live<Secret>>, host: Endpoint) -> Self {
+        Self { token: Some(Token { secret, host }), ..self }
+    }
+
+    /// Puts other authorities in the place of the given ones.
+    ///
+    /// # Errors
+    /// What is wrong with them; the old ones stay.
+    pub fn trust(&self, authorities: &[u8]) -> Result<(), String> {
+        self.client.replace(client(Some(authorities), &self.proxies)?);
+        Ok(())
     }
 
     /// # Errors
@@ -74,14 +117,24 @@ impl Fetcher {
             endpoint: endpoint.clone(),
             cause: causes(&error.without_url()),
         };
-        let request =
-            self.client.get(endpoint.url().clone()).header(header::ACCEPT, "application/json, */*;q=0.5");
+        let client = self.client.current();
+        let mut request =
+            client.get(endpoint.url().clone()).header(header::ACCEPT, "application/json, */*;q=0.5");
+        let token =
+            self.token.as_ref().filter(|token| endpoint.is_beside(&token.host) && endpoint.is_secure());
+        if let Some(token) = token {
+            // The header is marked as sensitive by the library.
+            request = request.bearer_auth(token.secret.current().expose());
+        }
         let mut response = request.send().await.map_err(unreachable)?;
-        if response.status() != StatusCode::OK {
+        let status = response.status();
+        if status != StatusCode::OK {
+            let wants_token = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
             return Err(FetchError::Status {
                 endpoint: endpoint.clone(),
-                status: response.status(),
+                status,
                 retry_after: retry_after(response.headers(), self.clock.now()),
+                without_token: wants_token && self.token.is_some() && token.is_none(),
             });
         }
         let mut body = Vec::new();
@@ -95,12 +148,17 @@ impl Fetcher {
     }
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
-    let certificates = Certificate::from_pem_bundle(pem).unwrap_or_default();
-    if certificates.is_empty() {
-        return Err("holds no certificate in PEM form".into());
-    }
-    Ok(certificates)
+fn client(authorities: Option<&[u8]>, proxies: &Proxies) -> Result<Client, String> {
+    let builder = Client::builder()
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        // The environment is read in one place only, and that is not here.
+        .no_proxy()
+        // Fetches are minutes apart: a kept connection would be dead by the next.
+        .pool_max_idle_per_host(0)
+        .tls_backend_preconfigured(trust::client_config(authorities)?);
+    let builder = proxies.iter().fold(builder, reqwest::ClientBuilder::proxy);
+    builder.build().map_err(|error| format!("cannot be used for TLS: {}", causes(&error)))
 }
 
 /// An error with what caused it: the outermost one of an HTTP client says next to nothing.
@@ -154,7 +212,7 @@ mod tests {
     fn row_189_a_file_without_certificates_is_refused() {
         let clock = WallClock::new(|| UNIX_EPOCH);
         for pem in [&b""[..], b"not pem", b"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"] {
-            let error = Fetcher::new(Some(pem), clock.clone()).unwrap_err();
+            let error = Fetcher::new(Some(pem), Proxies::default(), clock.clone()).unwrap_err();
             assert_eq!(error, "holds no certificate in PEM form");
         }
     }

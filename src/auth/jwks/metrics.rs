@@ -8,41 +8,33 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+/// The name of an issuer in the settings: bounded, as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
+pub struct OfIssuer {
+    pub issuer: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refresh {
+    issuer: String,
     result: &'static str,
 }
 
-const OK: Labels = Labels { result: "ok" };
-const FAILED: Labels = Labels { result: "failed" };
-
-/// The state of the key set, every series of which exists from the start.
-#[derive(Clone, Debug)]
+/// The families, without any series.
+#[derive(Clone, Debug, Default)]
 pub struct Metrics {
-    refreshes: Family<Labels, Counter>,
-    last_success: Gauge<f64, AtomicU64>,
-    stale: Gauge,
-    keys: Gauge,
-    skipped: Gauge,
-    leaked: Gauge,
-    refused: Counter,
+    refreshes: Family<Refresh, Counter>,
+    last_success: Family<OfIssuer, Gauge<f64, AtomicU64>>,
+    stale: Family<OfIssuer, Gauge>,
+    keys: Family<OfIssuer, Gauge>,
+    skipped: Family<OfIssuer, Gauge>,
+    leaked: Family<OfIssuer, Gauge>,
+    refused: Family<OfIssuer, Counter>,
 }
 
 impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self {
-            refreshes: Family::default(),
-            last_success: Gauge::default(),
-            stale: Gauge::default(),
-            keys: Gauge::default(),
-            skipped: Gauge::default(),
-            leaked: Gauge::default(),
-            refused: Counter::default(),
-        };
-        for labels in [OK, FAILED] {
-            let _ = metrics.refreshes.get_or_create(&labels);
-        }
-        metrics.stale.set(1);
+        let metrics = Self::default();
         registry.register(
             "jwks_refreshes",
             "Attempts to fetch the keys of the issuer",
@@ -50,7 +42,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "jwks_last_success_timestamp",
-            "When the keys of the issuer were last fetched, 0 before the first time",
+            "When the keys of the issuer were last fetched, 0 before the first time and for keys from a file",
             Unit::Seconds,
             metrics.last_success.clone(),
         );
@@ -78,17 +70,56 @@ impl Metrics {
         metrics
     }
 
+    /// The series of one issuer, every one of which exists from now on.
+    pub fn of(&self, issuer: &str) -> IssuerMetrics {
+        let of = OfIssuer { issuer: issuer.to_owned() };
+        let refreshes =
+            |result| self.refreshes.get_or_create_owned(&Refresh { issuer: issuer.to_owned(), result });
+        let metrics = IssuerMetrics {
+            good: refreshes("ok"),
+            failed: refreshes("failed"),
+            last_success: self.last_success.get_or_create_owned(&of),
+            stale: self.stale.get_or_create_owned(&of),
+            keys: self.keys.get_or_create_owned(&of),
+            skipped: self.skipped.get_or_create_owned(&of),
+            leaked: self.leaked.get_or_create_owned(&of),
+            refused: self.refused.get_or_create_owned(&of),
+        };
+        metrics.stale.set(1);
+        metrics
+    }
+}
+
+/// The state of one key set.
+#[derive(Clone, Debug)]
+pub struct IssuerMetrics {
+    good: Counter,
+    failed: Counter,
+    last_success: Gauge<f64, AtomicU64>,
+    stale: Gauge,
+    keys: Gauge,
+    skipped: Gauge,
+    leaked: Gauge,
+    refused: Counter,
+}
+
+impl IssuerMetrics {
     pub fn succeed(&self, at_seconds: f64, keys: usize, skipped: usize, leaked: usize) {
-        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.last_success.set(at_seconds);
+        self.good.inc();
+        self.hold(keys, skipped, leaked);
+    }
+
+    /// For keys that are not fetched.
+    pub fn hold(&self, keys: usize, skipped: usize, leaked: usize) {
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.keys.set(count(keys));
         self.skipped.set(count(skipped));
         self.leaked.set(count(leaked));
-        self.refreshes.get_or_create(&OK).inc();
     }
 
     pub fn fail(&self) {
-        self.refreshes.get_or_create(&FAILED).inc();
+        self.failed.inc();
     }
 
     pub fn refuse(&self) {

@@ -1,15 +1,20 @@
-//! Where a key set comes from: a fixed URL, or the one that the issuer names (OpenID Connect Discovery 1.0 section 4).
+//! Where a key set comes from: a fixed URL, or the one that the issuer names (OpenID Connect Discovery 1.0 section 4, RFC
+//! 8414 section 3).
 //!
-//! Invariants: the discovery document speaks for the configured issuer only; its `jwks_uri` is as secure as a configured
+//! Invariants: the metadata speaks for the configured issuer only; its `jwks_uri` is as secure as a configured
 //! one has to be, and it is asked for anew every hour and after each failure, so that the keys may move.
 
 use std::time::Duration;
 
+use http::StatusCode;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::endpoint::{Endpoint, Issuer};
+use super::encoding::without_bom;
+use super::endpoint::Endpoint;
 use super::fetch::{FetchError, Fetcher};
+use super::issuer::{Discovery, Issuer};
+use super::set::{Remarks, Unusable};
 use crate::auth::excerpt::Excerpt;
 
 const DISCOVERY_LIFETIME: Duration = Duration::from_secs(3600);
@@ -20,7 +25,17 @@ pub enum Source {
     /// `METRICS_OAUTH2_JWKS_URI`: no discovery.
     Uri(Endpoint),
     /// `METRICS_OAUTH2_ISSUER`.
-    Issuer { issuer: Issuer, allow_insecure: bool },
+    Issuer { discovery: Box<Discovery>, allow_insecure: bool },
+}
+
+impl Source {
+    /// What is asked first.
+    pub fn endpoint(&self) -> &Endpoint {
+        match self {
+            Self::Uri(endpoint) => endpoint,
+            Self::Issuer { discovery, .. } => &discovery.endpoint,
+        }
+    }
 }
 
 /// The way to the keys, with what was learned of it.
@@ -53,17 +68,18 @@ impl Origin {
     }
 
     async fn keys(&mut self) -> Result<Endpoint, FetchError> {
-        let (issuer, allow_insecure) = match &self.source {
+        let (discovery, allow_insecure) = match &self.source {
             Source::Uri(endpoint) => return Ok(endpoint.clone()),
-            Source::Issuer { issuer, allow_insecure } => (issuer, *allow_insecure),
+            Source::Issuer { discovery, allow_insecure } => (discovery, *allow_insecure),
         };
         match &self.found {
             Some(found) if found.at.elapsed() < DISCOVERY_LIFETIME => return Ok(found.keys.clone()),
             _ => {}
         }
-        let document = self.fetcher.get(issuer.configuration()).await?;
-        let keys = jwks_uri(issuer, allow_insecure, &document)
-            .map_err(|problem| FetchError::Unusable { endpoint: issuer.configuration().clone(), problem })?;
+        let (endpoint, document) = self.metadata(discovery).await?;
+        let keys = jwks_uri(&discovery.issuer, allow_insecure, &document).map_err(|problem| {
+            FetchError::unusable(endpoint.clone(), Unusable { problem, remarks: Remarks::default() })
+        })?;
         match &self.found {
             Some(found) if found.keys != keys => {
                 tracing::info!(from = %found.keys, to = %keys, "the issuer moved its keys");
@@ -73,11 +89,26 @@ impl Origin {
         self.found = Some(Found { keys: keys.clone(), at: Instant::now() });
         Ok(keys)
     }
+
+    /// The document of OpenID Connect, or where there is none that of RFC 8414.
+    async fn metadata<'d>(&self, discovery: &'d Discovery) -> Result<(&'d Endpoint, Vec<u8>), FetchError> {
+        let is_missing =
+            |error: &FetchError| matches!(error, FetchError::Status { status: StatusCode::NOT_FOUND, .. });
+        let Discovery { openid, oauth, .. } = discovery;
+        match self.fetcher.get(openid).await {
+            Err(error) if is_missing(&error) => {}
+            other => return other.map(|document| (openid, document)),
+        }
+        match self.fetcher.get(oauth).await {
+            Err(error) if is_missing(&error) => Err(FetchError::NoMetadata(Box::new(discovery.clone()))),
+            other => other.map(|document| (oauth, document)),
+        }
+    }
 }
 
 /// What the discovery document says, if it is the document of this issuer (section 4.3).
 fn jwks_uri(issuer: &Issuer, allow_insecure: bool, document: &[u8]) -> Result<Endpoint, String> {
-    let document: Value = serde_json::from_slice(document).map_err(|_| "is not JSON")?;
+    let document: Value = serde_json::from_slice(without_bom(document)).map_err(|_| "is not JSON")?;
     let published = document.get("issuer").and_then(Value::as_str).ok_or("has no issuer")?;
     if published != issuer.text() {
         return Err(format!(

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::fetch::FetchError;
-use super::metrics::Metrics;
+use super::metrics::IssuerMetrics;
 use super::origin::Origin;
 use super::set::{KeySet, Remarks};
 use super::state::{Freshness, Held, LIFETIME, State};
@@ -25,6 +25,9 @@ const DEADLINE: Duration = Duration::from_secs(5);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// How many keys of one document are named in the log: a document may hold thousands of odd ones.
+const MOST_NAMED: usize = 16;
+
 /// The longest time for which an issuer can send us away: beyond it we would not notice that it is back.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
@@ -32,7 +35,9 @@ pub(super) struct Refresher {
     pub(super) origin: Origin,
     pub(super) max_stale: Duration,
     pub(super) clock: WallClock,
-    pub(super) metrics: Metrics,
+    pub(super) metrics: IssuerMetrics,
+    /// The issuer's name in log lines.
+    pub(super) name: String,
     pub(super) state: watch::Sender<State>,
     /// The number of the fetch that a request waits for.
     pub(super) asked: watch::Receiver<u64>,
@@ -101,33 +106,30 @@ impl Refresher {
             Err(_) => Err(FetchError::Deadline(DEADLINE)),
             Ok(Err(error)) => Err(error),
             Ok(Ok((endpoint, document))) => KeySet::read(&document, generation)
-                .map_err(|problem| FetchError::Unusable { endpoint, problem: problem.to_owned() }),
+                .map_err(|unusable| FetchError::unusable(endpoint, unusable)),
         };
         match read {
             Ok((keys, remarks)) => self.succeed(keys, remarks),
-            Err(error) => self.fail(&error),
+            Err(error) => self.fail(error),
         }
     }
 
     fn succeed(&mut self, keys: KeySet, remarks: Remarks) -> Instant {
         let now = Instant::now();
         if self.told.failures > 0 || self.told.freshness == Freshness::Missing {
-            tracing::info!(keys = keys.count(), "the keys of the issuer have been fetched");
-        }
-        for skipped in remarks.skipped.difference(&self.told.remarks.skipped) {
-            tracing::warn!("the issuer publishes a key that is not used: {skipped}");
-        }
-        for leaked in remarks.leaked.difference(&self.told.remarks.leaked) {
-            tracing::warn!(
-                "the issuer publishes the private half of {leaked}: whoever reads it can make tokens"
+            tracing::info!(
+                issuer = self.name,
+                keys = keys.count(),
+                "the keys of the issuer have been fetched"
             );
         }
+        warn_of(&self.name, &remarks, &self.told.remarks);
         let (skipped, leaked) = (remarks.skipped.len(), remarks.leaked.len());
         (self.told.failures, self.told.remarks) = (0, remarks);
         self.told.failure.clear();
         let count = keys.count();
         self.state.send_modify(|state| {
-            state.held = Some(Held { keys: Arc::new(keys), at: now });
+            state.held = Some(Held { keys: Arc::new(keys), at: now, lasts: false });
             state.ended = state.begun;
             state.retry_at = None;
         });
@@ -136,7 +138,7 @@ impl Refresher {
         now + LIFETIME.mul_f64(rand::rng().random_range(0.75..0.9))
     }
 
-    fn fail(&mut self, error: &FetchError) -> Instant {
+    fn fail(&mut self, error: FetchError) -> Instant {
         self.origin.forget();
         let pause =
             pause(self.told.failures).max(error.retry_after().unwrap_or_default().min(LONGEST_RETRY_AFTER));
@@ -144,15 +146,24 @@ impl Refresher {
         let failure = error.to_string();
         if failure == self.told.failure {
             tracing::debug!(
+                issuer = self.name,
                 pause_seconds = pause.as_secs(),
                 "the keys of the issuer cannot be fetched: {failure}"
             );
         } else {
             tracing::warn!(
+                issuer = self.name,
                 pause_seconds = pause.as_secs(),
                 "the keys of the issuer cannot be fetched: {failure}"
             );
             self.told.failure = failure;
+        }
+        // The reasons are what leads to the mend where no key is left to go on with.
+        if let FetchError::Unusable { reason, .. } = error
+            && !reason.remarks.skipped.is_empty()
+        {
+            warn_of(&self.name, &reason.remarks, &self.told.remarks);
+            self.told.remarks = reason.remarks;
         }
         let retry_at = Instant::now() + pause;
         self.state.send_modify(|state| {
@@ -172,17 +183,37 @@ impl Refresher {
         self.metrics.stale(freshness != Freshness::Fresh);
         match freshness {
             Freshness::Stale => tracing::warn!(
+                issuer = self.name,
                 left_seconds = self.max_stale.as_secs(),
                 "the keys of the issuer are older than their lifetime; known ones go on for a while"
             ),
             Freshness::Expired => {
                 tracing::error!(
+                    issuer = self.name,
                     "the keys of the issuer are too old; tokens are answered with 503 from now on"
                 );
             }
             Freshness::Fresh | Freshness::Missing => {}
         }
         self.told.freshness = freshness;
+    }
+}
+
+/// Names the keys that were not named before, with the reason, and at most `MOST_NAMED` of them.
+pub(super) fn warn_of(issuer: &str, remarks: &Remarks, told: &Remarks) {
+    let mut skipped = remarks.skipped.difference(&told.skipped);
+    for key in skipped.by_ref().take(MOST_NAMED) {
+        tracing::warn!(issuer, "the issuer publishes a key that is not used: {key}");
+    }
+    let more = skipped.count();
+    if more > 0 {
+        tracing::warn!(issuer, more, "the issuer publishes more keys that are not used");
+    }
+    for leaked in remarks.leaked.difference(&told.leaked).take(MOST_NAMED) {
+        tracing::warn!(
+            issuer,
+            "the issuer publishes the private half of {leaked}: whoever reads it can make tokens"
+        );
     }
 }
 

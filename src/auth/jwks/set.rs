@@ -7,15 +7,18 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::encoding::without_bom;
 use super::key::Key;
+use super::key_ref::KeyRef;
+use super::pem;
 use crate::auth::excerpt::Excerpt;
 use crate::auth::jwa::Algorithm;
 
 /// How many keys are tried on one signature: bounds the work that one token can cause.
-const MOST_CANDIDATES: usize = 8;
+const MOST_CANDIDATES: usize = 32;
 
 /// How many keys of one document are used: far more than issuers publish.
-const MOST_KEYS: usize = 256;
+pub(super) const MOST_KEYS: usize = 256;
 
 /// The keys that the issuer published last.
 pub struct KeySet {
@@ -33,33 +36,74 @@ pub struct Remarks {
     pub leaked: BTreeSet<String>,
 }
 
+/// A document that cannot be used: why, as a phrase, and what is wrong with each of its keys.
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}")]
+pub struct Unusable {
+    pub problem: String,
+    pub remarks: Remarks,
+}
+
+impl From<&'static str> for Unusable {
+    fn from(problem: &'static str) -> Self {
+        Self { problem: problem.to_owned(), remarks: Remarks::default() }
+    }
+}
+
 impl KeySet {
+    /// Reads what an issuer publishes.
+    ///
     /// # Errors
-    /// Why this is no key set, as a phrase.
-    pub fn read(document: &[u8], generation: u64) -> Result<(Self, Remarks), &'static str> {
-        let document: Value = serde_json::from_slice(document).map_err(|_| "is not JSON")?;
-        let listed = document.get("keys").and_then(Value::as_array).ok_or("has no list of keys")?;
+    /// Why this is no key set.
+    pub fn read(document: &[u8], generation: u64) -> Result<(Self, Remarks), Unusable> {
+        let document: Value = serde_json::from_slice(without_bom(document)).map_err(|_| "is not JSON")?;
+        let listed = document.get("keys").and_then(Value::as_array);
+        let listed = listed.ok_or("has no list of keys: is a signing key chosen at the provider?")?;
+        let keys = listed.iter().enumerate().take(MOST_KEYS).map(|(index, jwk)| {
+            let kid = jwk.get("kid").and_then(Value::as_str).unwrap_or_default();
+            (format!("key {index} (kid \"{}\")", Excerpt(kid)), Key::new(jwk))
+        });
+        Self::collect(keys, generation)
+    }
+
+    /// Reads what an operator keeps in a file: a key set, one key, or PEM.
+    ///
+    /// # Errors
+    /// Why it holds no keys.
+    pub fn read_file(document: &[u8], generation: u64) -> Result<(Self, Remarks), Unusable> {
+        let text = without_bom(document);
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return Self::collect(pem::keys(text)?.into_iter(), generation);
+        }
+        match serde_json::from_slice::<Value>(text) {
+            Ok(jwk) if jwk.get("kty").is_some() => {
+                Self::collect([("key 0".to_owned(), Key::new(&jwk))].into_iter(), generation)
+            }
+            _ => Self::read(text, generation),
+        }
+    }
+
+    fn collect(
+        read: impl Iterator<Item = (String, Result<Key, &'static str>)>,
+        generation: u64,
+    ) -> Result<(Self, Remarks), Unusable> {
         let mut keys = Vec::new();
         let mut remarks = Remarks::default();
-        for (index, jwk) in listed.iter().enumerate().take(MOST_KEYS) {
-            let name = || {
-                let kid = jwk.get("kid").and_then(Value::as_str).unwrap_or_default();
-                format!("key {index} (kid \"{}\")", Excerpt(kid))
-            };
-            match Key::new(jwk) {
+        for (name, key) in read {
+            match key {
                 Ok(key) => {
                     if key.is_leaked() {
-                        remarks.leaked.insert(name());
+                        remarks.leaked.insert(name);
                     }
                     keys.push(key);
                 }
                 Err(reason) => {
-                    remarks.skipped.insert(format!("{}: {reason}", name()));
+                    remarks.skipped.insert(format!("{name}: {reason}"));
                 }
             }
         }
         if keys.is_empty() {
-            return Err("has no key that could be used");
+            return Err(Unusable { problem: "has no key that could be used".into(), remarks });
         }
         Ok((Self { keys, generation }, remarks))
     }
@@ -72,19 +116,22 @@ impl KeySet {
         self.keys.len()
     }
 
-    /// Whether a key of this name is in the set, whatever it is good for.
-    pub fn knows(&self, kid: &str) -> bool {
-        self.keys.iter().any(|key| key.kid() == Some(kid))
+    /// Whether the set may have the key that a token means, whatever it is good for.
+    pub fn knows(&self, key: &KeyRef) -> bool {
+        self.keys.iter().any(|own| own.answers_to(key) || own.is_silent_on(key))
     }
 
     /// Whether a key that fits made this signature. A `kid` picks the keys of that name (RFC 7517 section 4.5 allows
-    /// several); without one, every key that fits the algorithm may be it.
-    pub fn verifies(&self, kid: Option<&str>, algorithm: Algorithm, message: &str, signature: &str) -> bool {
+    /// several); without one, a certificate does; without either, every key that fits the algorithm may be it.
+    pub fn verifies(&self, key: &KeyRef, algorithm: Algorithm, message: &str, signature: &str) -> bool {
+        let is_meant = self.keys.iter().any(|own| own.answers_to(key));
         self.keys
             .iter()
-            .filter(|key| key.fits(algorithm) && (kid.is_none() || key.kid() == kid))
+            .filter(|own| own.fits(algorithm))
+            // A key that says nothing of its certificate may be the one, where no other says that it is.
+            .filter(|own| if is_meant { own.answers_to(key) } else { own.is_silent_on(key) })
             .take(MOST_CANDIDATES)
-            .any(|key| key.verifies(algorithm, message, signature))
+            .any(|own| own.verifies(algorithm, message, signature))
     }
 }
 
@@ -107,7 +154,8 @@ mod tests {
         ]});
         let (set, remarks) = KeySet::read(document.to_string().as_bytes(), 1).unwrap();
         assert_eq!(set.count(), 1);
-        assert!(set.knows("r1") && !set.knows("pq\u{1b}") && !set.knows(""));
+        let knows = |kid: &str| set.knows(&KeyRef::Kid(kid.into()));
+        assert!(knows("r1") && !knows("pq\u{1b}") && !knows(""));
         assert_eq!(remarks.skipped.len(), 3);
         assert!(remarks.skipped.contains("key 0 (kid \"pq\\u{1b}\"): its kty is not known"), "{remarks:?}");
     }

@@ -28,6 +28,8 @@ pub(super) enum Freshness {
 pub(super) struct Held {
     pub(super) keys: Arc<KeySet>,
     pub(super) at: Instant,
+    /// Whether it holds until it is replaced: keys from a file.
+    pub(super) lasts: bool,
 }
 
 #[derive(Clone, Default)]
@@ -44,7 +46,7 @@ impl State {
     pub(super) fn freshness(&self, max_stale: Duration, now: Instant) -> Freshness {
         let Some(held) = &self.held else { return Freshness::Missing };
         let age = now.saturating_duration_since(held.at);
-        if age < LIFETIME {
+        if held.lasts || age < LIFETIME {
             Freshness::Fresh
         } else if age < LIFETIME.saturating_add(max_stale) {
             Freshness::Stale
@@ -88,7 +90,7 @@ mod tests {
         let document = json!({ "keys": [jwk] }).to_string();
         let keys = Arc::new(KeySet::read(document.as_bytes(), 1).unwrap().0);
         let at = Instant::now();
-        let state = State { held: Some(Held { keys, at }), ..State::default() };
+        let state = State { held: Some(Held { keys, at, lasts: false }), ..State::default() };
         let cases = [
             (HOUR, Duration::ZERO, Freshness::Fresh),
             (HOUR, LIFETIME - SECOND, Freshness::Fresh),

@@ -1,7 +1,7 @@
 //! Tokens that were verified a moment ago: so that a scrape does not cost a signature check each time.
 //!
 //! Invariants: only tokens that were let in are in it; an entry holds for the whole text (its SHA-256), for at most
-//! `LIFETIME`, not beyond the token's own limits, and only with the key set that verified it. At most
+//! `LIFETIME`, not beyond the token's own limits, and only with the key set of the issuer that verified it. At most
 //! `MOST_TOKENS` entries.
 
 use std::time::Duration;
@@ -16,7 +16,9 @@ const MOST_TOKENS: u64 = 10_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// Of the key set.
+    /// Which issuer's rules and keys let it in.
+    issuer: usize,
+    /// Of that issuer's key set.
     generation: u64,
     at: Instant,
     /// Seconds since 1970.
@@ -32,16 +34,30 @@ impl Verified {
         Self(Cache::builder().max_capacity(MOST_TOKENS).time_to_live(LIFETIME).build())
     }
 
-    pub(super) fn holds(&self, token: &Fingerprint, generation: u64, at: Instant, seconds: f64) -> bool {
+    /// `generation` tells the key set that an issuer has now, if it may be believed.
+    pub(super) fn holds(
+        &self,
+        token: &Fingerprint,
+        generation: impl Fn(usize) -> Option<u64>,
+        at: Instant,
+        seconds: f64,
+    ) -> bool {
         self.0.get(token).is_some_and(|entry| {
-            entry.generation == generation
+            generation(entry.issuer) == Some(entry.generation)
                 && at.saturating_duration_since(entry.at) < LIFETIME
                 && seconds < entry.until
         })
     }
 
-    pub(super) fn remember(&self, token: Fingerprint, generation: u64, at: Instant, until: f64) {
-        self.0.insert(token, Entry { generation, at, until });
+    pub(super) fn remember(
+        &self,
+        token: Fingerprint,
+        issuer: usize,
+        generation: u64,
+        at: Instant,
+        until: f64,
+    ) {
+        self.0.insert(token, Entry { issuer, generation, at, until });
     }
 }
 
@@ -54,8 +70,9 @@ mod tests {
         let verified = Verified::new();
         let token = Fingerprint::of(b"a.b.c");
         let at = Instant::now();
-        assert!(!verified.holds(&token, 1, at, 0.0));
-        verified.remember(token, 1, at, 1000.0);
+        let of = |generation| move |issuer| (issuer == 3).then_some(generation);
+        assert!(!verified.holds(&token, of(1), at, 0.0));
+        verified.remember(token, 3, 1, at, 1000.0);
         let cases = [
             (1, Duration::ZERO, 0.0, true),
             (1, LIFETIME.saturating_sub(Duration::from_nanos(1)), 999.9, true),
@@ -66,11 +83,13 @@ mod tests {
         ];
         for (generation, age, seconds, held) in cases {
             assert_eq!(
-                verified.holds(&token, generation, at + age, seconds),
+                verified.holds(&token, of(generation), at + age, seconds),
                 held,
                 "{generation} {age:?} {seconds}"
             );
         }
-        assert!(!verified.holds(&Fingerprint::of(b"a.b.d"), 1, at, 0.0));
+        assert!(!verified.holds(&Fingerprint::of(b"a.b.d"), of(1), at, 0.0));
+        assert!(!verified.holds(&token, |issuer| (issuer == 2).then_some(1), at, 0.0), "of another issuer");
+        assert!(!verified.holds(&token, |_| None, at, 0.0), "no keys to believe");
     }
 }

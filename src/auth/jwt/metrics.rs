@@ -1,12 +1,16 @@
 //! What is counted of tokens besides the decisions themselves.
 
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+use crate::auth::jwks::metrics::OfIssuer;
+
+/// The families, without any series.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
-    signature_checks: Counter,
-    far_expiries: Counter,
+    signature_checks: Family<OfIssuer, Counter>,
+    far_expiries: Family<OfIssuer, Counter>,
 }
 
 impl Metrics {
@@ -25,6 +29,23 @@ impl Metrics {
         metrics
     }
 
+    /// The series of one issuer, every one of which exists from now on.
+    pub fn of(&self, issuer: &str) -> IssuerMetrics {
+        let of = OfIssuer { issuer: issuer.to_owned() };
+        IssuerMetrics {
+            signature_checks: self.signature_checks.get_or_create_owned(&of),
+            far_expiries: self.far_expiries.get_or_create_owned(&of),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct IssuerMetrics {
+    signature_checks: Counter,
+    far_expiries: Counter,
+}
+
+impl IssuerMetrics {
     pub(super) fn check_signature(&self) {
         self.signature_checks.inc();
     }

@@ -1,17 +1,16 @@
-//! The settings of the OIDC authorizer (`METRICS_OAUTH2_*`): each value checked on its own, then all together.
+//! The settings of one issuer (`METRICS_OAUTH2_*`): each value checked on its own.
 //!
-//! Invariants: [`Settings`] exist only when they make sense together ([`Draft::check`]); messages about one value are
-//! phrases that follow the variable's name, and never show it. Where the values come from is not known here.
+//! Invariants: messages about one value are phrases that follow the variable's name. Where the values come from is not
+//! known here; whether they make sense together is checked by `config`.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::auth::clock::WallClock;
+use super::claim_path::{ClaimPath, Reader};
+use super::kind::TokenTypes;
+use super::required::RequiredClaims;
 use crate::auth::jwa::Algorithms;
-use crate::auth::jwks::endpoint::{Endpoint, Issuer};
-use crate::auth::jwks::fetch::Fetcher;
-use crate::auth::jwks::origin::Source;
+use crate::auth::jwks::issuer::Issuer;
 
 /// Names that tokens may be issued for (`METRICS_OAUTH2_AUDIENCE`, separated by commas). Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,20 +61,14 @@ impl FromStr for Scopes {
     }
 }
 
-/// Claims that scopes are read from: `scope`, `scp`, and those of `METRICS_OAUTH2_SCOPE_CLAIMS` (separated by blanks or
-/// commas), by name or by path (`realm_access.roles`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScopeClaims(Vec<String>);
+/// Claims that scopes are read from besides `scope` and `scp` (`METRICS_OAUTH2_SCOPE_CLAIMS`, separated by blanks or
+/// commas), by name or by path; see [`ClaimPath`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScopeClaims(Vec<ClaimPath>);
 
 impl ScopeClaims {
-    pub fn as_slice(&self) -> &[String] {
+    pub fn as_slice(&self) -> &[ClaimPath] {
         &self.0
-    }
-}
-
-impl Default for ScopeClaims {
-    fn default() -> Self {
-        Self(vec!["scope".into(), "scp".into()])
     }
 }
 
@@ -83,16 +76,16 @@ impl FromStr for ScopeClaims {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut claims = Self::default();
-        for claim in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|claim| !claim.is_empty()) {
-            if claim.split('.').any(str::is_empty) {
-                return Err("has a path of claims with an empty name in it".into());
+        let mut reader = Reader::new(text);
+        let mut claims = Vec::new();
+        while reader.next_item() {
+            let claim = reader.path()?;
+            if reader.takes('=') {
+                return Err("lists claims without values; METRICS_OAUTH2_REQUIRED_CLAIMS takes values".into());
             }
-            if !claims.0.iter().any(|known| known == claim) {
-                claims.0.push(claim.to_owned());
-            }
+            claims.push(claim);
         }
-        Ok(claims)
+        Ok(Self(claims))
     }
 }
 
@@ -144,135 +137,45 @@ impl TryFrom<Duration> for MaxTokenAge {
     }
 }
 
-/// What was set, each value valid on its own; `None` for what was not.
-#[derive(Clone, Debug, Default)]
-pub struct Draft {
-    /// `METRICS_OAUTH2_ISSUER`
-    pub issuer: Option<Issuer>,
-    /// `METRICS_OAUTH2_JWKS_URI`
-    pub jwks_uri: Option<Endpoint>,
-    /// `METRICS_OAUTH2_AUDIENCE`
-    pub audiences: Option<Audiences>,
-    /// `METRICS_OAUTH2_REQUIRED_SCOPES`
-    pub required_scopes: Option<Scopes>,
-    /// `METRICS_OAUTH2_ALGORITHMS`
-    pub algorithms: Option<Algorithms>,
-    /// `METRICS_OAUTH2_CA_FILE`
-    pub ca_file: Option<PathBuf>,
-    /// `METRICS_OAUTH2_LEEWAY`
-    pub leeway: Option<Leeway>,
-    /// `METRICS_OAUTH2_MAX_TOKEN_AGE`
-    pub max_token_age: Option<MaxTokenAge>,
-    /// `METRICS_OAUTH2_SCOPE_CLAIMS`
-    pub scope_claims: Option<ScopeClaims>,
-    /// `METRICS_OAUTH2_JWKS_MAX_STALE`
-    pub max_stale: Option<Duration>,
-    /// `METRICS_OAUTH2_ALLOW_INSECURE`
-    pub allow_insecure: Option<bool>,
-}
-
-/// The settings of an authorizer that is on.
+/// The settings of one issuer.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What the issuer is called in metrics and logs.
+    pub name: String,
     /// Who must have issued a token; `None`: not checked, only the keys are.
     pub issuer: Option<Issuer>,
     pub audiences: Audiences,
+    /// Where a token says whom it is for.
+    pub audience_claim: ClaimPath,
     pub required_scopes: Scopes,
+    pub scope_claims: ScopeClaims,
+    pub required_claims: RequiredClaims,
     pub algorithms: Algorithms,
-    /// PEM with more authorities than the system's.
-    pub ca_file: Option<PathBuf>,
+    pub token_types: TokenTypes,
     pub leeway: Leeway,
     /// `None`: whatever the issuer grants.
     pub max_token_age: Option<MaxTokenAge>,
-    pub scope_claims: ScopeClaims,
-    /// How long known keys go on beyond their lifetime while the issuer cannot be reached: 1 h unless set.
-    pub max_stale: Duration,
-    /// Where the keys come from.
-    pub source: Source,
-}
-
-impl Draft {
-    /// `None` when nothing is set: the authorizer is off.
-    ///
-    /// # Errors
-    /// Every problem between the values, each as a sentence that names its variables.
-    pub fn check(self) -> Result<Option<Settings>, Vec<String>> {
-        if self.is_empty() {
-            return Ok(None);
-        }
-        let mut problems = Vec::new();
-        let allow_insecure = self.allow_insecure.unwrap_or_default();
-        let endpoints = [
-            ("METRICS_OAUTH2_ISSUER", self.issuer.as_ref().map(Issuer::endpoint)),
-            ("METRICS_OAUTH2_JWKS_URI", self.jwks_uri.as_ref()),
-        ];
-        for (name, endpoint) in endpoints {
-            if !allow_insecure && endpoint.is_some_and(|endpoint| !endpoint.is_secure()) {
-                problems.push(format!(
-                    "{name} must be an https URL: over http anybody on the way could put in keys of their own \
-                     (METRICS_OAUTH2_ALLOW_INSECURE=true allows it all the same)"
-                ));
-            }
-        }
-        let source = match (&self.issuer, self.jwks_uri) {
-            (_, Some(uri)) => Some(Source::Uri(uri)),
-            (Some(issuer), None) => Some(Source::Issuer { issuer: issuer.clone(), allow_insecure }),
-            (None, None) => None,
-        };
-        if source.is_none() {
-            problems.push(
-                "METRICS_OAUTH2_ISSUER or METRICS_OAUTH2_JWKS_URI is required when any METRICS_OAUTH2_* is set".into(),
-            );
-        }
-        if self.audiences.is_none() {
-            problems.push("METRICS_OAUTH2_AUDIENCE is required when any METRICS_OAUTH2_* is set".into());
-        }
-        match (source, self.audiences) {
-            (Some(source), Some(audiences)) if problems.is_empty() => Ok(Some(Settings {
-                issuer: self.issuer,
-                audiences,
-                required_scopes: self.required_scopes.unwrap_or_default(),
-                algorithms: self.algorithms.unwrap_or_default(),
-                ca_file: self.ca_file,
-                leeway: self.leeway.unwrap_or_default(),
-                max_token_age: self.max_token_age,
-                scope_claims: self.scope_claims.unwrap_or_default(),
-                max_stale: self.max_stale.unwrap_or(Duration::from_secs(3600)),
-                source,
-            })),
-            _ => Err(problems),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.issuer.is_none()
-            && self.jwks_uri.is_none()
-            && self.audiences.is_none()
-            && self.required_scopes.is_none()
-            && self.algorithms.is_none()
-            && self.ca_file.is_none()
-            && self.leeway.is_none()
-            && self.max_token_age.is_none()
-            && self.scope_claims.is_none()
-            && self.max_stale.is_none()
-            && self.allow_insecure.is_none()
-    }
 }
 
 impl Settings {
-    /// The client for the issuer, which trusts the authorities of `ca_file` too.
-    ///
-    /// # Errors
-    /// What is wrong with that file, as a sentence that names its variable.
-    pub fn fetcher(&self, clock: WallClock) -> Result<Fetcher, String> {
-        let authorities = self.ca_file.as_ref().map(std::fs::read).transpose();
-        authorities
-            .map_err(|error| format!("cannot be read: {error}"))
-            .and_then(|authorities| Fetcher::new(authorities.as_deref(), clock))
-            .map_err(|problem| match self.ca_file {
-                Some(_) => format!("METRICS_OAUTH2_CA_FILE {problem}"),
-                None => format!("METRICS_OAUTH2_ISSUER {problem}"),
-            })
+    /// What is called so when the variables set it up.
+    pub const DEFAULT_NAME: &'static str = "default";
+
+    /// With the defaults for the rest.
+    pub fn new(name: &str, issuer: Option<Issuer>, audiences: Audiences) -> Self {
+        Self {
+            name: name.to_owned(),
+            issuer,
+            audiences,
+            audience_claim: ClaimPath::of("aud"),
+            required_scopes: Scopes::default(),
+            scope_claims: ScopeClaims::default(),
+            required_claims: RequiredClaims::default(),
+            algorithms: Algorithms::default(),
+            token_types: TokenTypes::default(),
+            leeway: Leeway::default(),
+            max_token_age: None,
+        }
     }
 
     /// What works, and is probably not meant; sentences that name the variable.
@@ -280,20 +183,18 @@ impl Settings {
         let mut warnings = Vec::new();
         if self.issuer.is_none() {
             warnings.push(
-                "METRICS_OAUTH2_ISSUER is not set, so iss is not checked: every issuer that shares the keys of \
-                 METRICS_OAUTH2_JWKS_URI can let its tokens in",
+                "METRICS_OAUTH2_ISSUER is not set, so iss is not checked: every issuer that shares the keys can let \
+                 its tokens in",
             );
         }
         if self.required_scopes.as_slice().iter().any(|scope| scope.contains(',')) {
             warnings.push("METRICS_OAUTH2_REQUIRED_SCOPES holds a comma: scopes are separated by spaces");
         }
-        let is_plain = match &self.source {
-            Source::Uri(endpoint) => !endpoint.is_secure(),
-            Source::Issuer { issuer, .. } => !issuer.endpoint().is_secure(),
-        };
-        if is_plain {
+        let asks_more = !self.required_scopes.as_slice().is_empty() || !self.required_claims.is_empty();
+        if !asks_more && !self.token_types.is_listed() {
             warnings.push(
-                "METRICS_OAUTH2_ALLOW_INSECURE lets the keys come over http: anybody on the way can let themselves in",
+                "METRICS_OAUTH2_REQUIRED_SCOPES, METRICS_OAUTH2_REQUIRED_CLAIMS and METRICS_OAUTH2_TOKEN_TYPES are \
+                 not set: every token of the issuer for the audience gets in, whoever has it",
             );
         }
         warnings

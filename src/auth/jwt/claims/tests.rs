@@ -5,22 +5,20 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::auth::jwt::settings::{Draft, MaxTokenAge};
+use crate::auth::jwt::settings::{MaxTokenAge, Scopes};
 
 const NOW: f64 = 1_800_000_000.0;
 const LEEWAY: f64 = 30.0;
 
-fn draft() -> Draft {
-    Draft {
-        issuer: Some("https://idp.example/".parse().unwrap()),
-        audiences: Some("exporter".parse().unwrap()),
-        required_scopes: Some("metrics:read".parse().unwrap()),
-        ..Draft::default()
-    }
+fn settings() -> Settings {
+    let issuer = Some("https://idp.example/".parse().unwrap());
+    let mut settings = Settings::new("idp", issuer, "exporter".parse().unwrap());
+    settings.required_scopes = "metrics:read".parse().unwrap();
+    settings
 }
 
-fn rules(draft: Draft) -> Rules {
-    Rules::new(&draft.check().unwrap().unwrap())
+fn rules(settings: &Settings) -> Rules {
+    Rules::new(settings)
 }
 
 /// Good claims with some members put in place of their own; `"gone"` takes one away.
@@ -37,7 +35,11 @@ fn with(members: &Value) -> Map<String, Value> {
 
 fn table(rules: &Rules, cases: &[(Value, Option<Reason>)]) {
     for (members, refused) in cases {
-        assert_eq!(rules.check(&with(members), NOW).err(), *refused, "{members}");
+        assert_eq!(
+            rules.check(&with(members), NOW).err().map(|refusal| refusal.reason),
+            *refused,
+            "{members}"
+        );
     }
 }
 
@@ -47,7 +49,7 @@ fn all(values: &[Value], claim: &str, refused: Option<Reason>) -> Vec<(Value, Op
 
 #[test]
 fn rows_114_to_118_expiry() {
-    let rules = rules(draft());
+    let rules = rules(&settings());
     table(
         &rules,
         &[
@@ -67,14 +69,14 @@ fn rows_114_to_118_expiry() {
 #[test]
 fn rows_120_121_an_expiry_beyond_all_measure_is_noticed_and_limited() {
     let far = [json!(1e18), json!(253_402_300_799_u64), json!(u64::MAX), json!(9_007_199_254_740_993_u64)];
-    let unlimited = rules(draft());
+    let unlimited = rules(&settings());
     for exp in &far {
         let accepted = unlimited.check(&with(&json!({ "exp": exp })), NOW).unwrap();
         assert!(accepted.is_far, "{exp}");
     }
     assert!(!unlimited.check(&with(&json!({})), NOW).unwrap().is_far);
     let age = MaxTokenAge::try_from(Duration::from_secs(3600)).unwrap();
-    let limited = rules(Draft { max_token_age: Some(age), ..draft() });
+    let limited = rules(&Settings { max_token_age: Some(age), ..settings() });
     table(&limited, &all(&far, "exp", Some(Reason::TooOld)));
     table(
         &limited,
@@ -92,7 +94,7 @@ fn rows_120_121_an_expiry_beyond_all_measure_is_noticed_and_limited() {
 
 #[test]
 fn rows_122_to_128_times_that_lie_ahead() {
-    let rules = rules(draft());
+    let rules = rules(&settings());
     table(
         &rules,
         &[
@@ -113,7 +115,7 @@ fn rows_122_to_128_times_that_lie_ahead() {
 
 #[test]
 fn rows_129_130_audience() {
-    let rules = rules(Draft { audiences: Some("exporter, other-exporter".parse().unwrap()), ..draft() });
+    let rules = rules(&Settings { audiences: "exporter, other-exporter".parse().unwrap(), ..settings() });
     let good = [json!("exporter"), json!(["exporter"]), json!(["x", "exporter"]), json!("other-exporter")];
     table(&rules, &all(&good, "aud", None));
     let bad = [
@@ -148,21 +150,24 @@ fn rows_132_133_134_issuer() {
         json!(["https://idp.example/"]),
         json!(5),
     ];
-    let strict = rules(draft());
+    let strict = rules(&settings());
     table(&strict, &all(&bad, "iss", Some(Reason::IssuerMismatch)));
     for iss in bad {
-        assert_eq!(strict.screen(&with(&json!({ "iss": iss })), NOW), Err(Reason::IssuerMismatch), "{iss}");
+        assert_eq!(
+            strict.screen(&with(&json!({ "iss": iss })), NOW),
+            Err(Reason::IssuerMismatch.into()),
+            "{iss}"
+        );
     }
-    let uri_only =
-        Draft { issuer: None, jwks_uri: Some("https://idp.example/keys".parse().unwrap()), ..draft() };
-    table(&rules(uri_only), &[(json!({ "iss": "gone" }), None), (json!({ "iss": 5 }), None)]);
+    let uri_only = Settings { issuer: None, ..settings() };
+    table(&rules(&uri_only), &[(json!({ "iss": "gone" }), None), (json!({ "iss": 5 }), None)]);
 }
 
 #[test]
 fn rows_138_to_146_scopes() {
     let lacking = Some(Reason::InsufficientScope);
     table(
-        &rules(draft()),
+        &rules(&settings()),
         &[
             (json!({ "scope": "a metrics:read b" }), None),
             (json!({ "scope": ["a", "metrics:read"] }), None),
@@ -183,16 +188,16 @@ fn rows_138_to_146_scopes() {
             (json!({ "scope": "gone", "roles": ["metrics:read"] }), lacking),
         ],
     );
-    let two = rules(Draft { required_scopes: Some("a b".parse().unwrap()), ..draft() });
+    let two = rules(&Settings { required_scopes: "a b".parse().unwrap(), ..settings() });
     table(&two, &[(json!({ "scope": "a" }), lacking), (json!({ "scope": "a", "scp": ["b"] }), None)]);
-    let none = rules(Draft { required_scopes: None, ..draft() });
+    let none = rules(&Settings { required_scopes: Scopes::default(), ..settings() });
     table(&none, &[(json!({ "scope": "gone" }), None)]);
 }
 
 #[test]
-fn row_142_other_claims_may_hold_scopes() {
-    let claims = "roles realm_access.roles,https://example.com/roles";
-    let rules = rules(Draft { scope_claims: Some(claims.parse().unwrap()), ..draft() });
+fn row_142_f2_f3_other_claims_may_hold_scopes() {
+    let claims = "roles realm_access.roles,https://example.com/roles,resource_access.'a.b'.roles";
+    let rules = rules(&Settings { scope_claims: claims.parse().unwrap(), ..settings() });
     let lacking = Some(Reason::InsufficientScope);
     let cases = [
         (json!({ "roles": ["metrics:read"] }), None),
@@ -200,7 +205,15 @@ fn row_142_other_claims_may_hold_scopes() {
         (json!({ "realm_access.roles": "metrics:read" }), None),
         (json!({ "https://example.com/roles": ["metrics:read"] }), None),
         (json!({ "scp": "metrics:read" }), None),
-        (json!({ "realm_access": { "roles": { "metrics:read": 1 } } }), lacking),
+        (json!({ "realm_access": { "roles": { "metrics:read": 1 } } }), None),
+        (json!({ "roles": { "metrics:read": { "1": "org.example" } } }), None),
+        (json!({ "resource_access": { "a.b": { "roles": ["metrics:read"] } } }), None),
+        (json!({ "roles": { "metrics:read": false } }), lacking),
+        (json!({ "roles": { "metrics:read": null } }), lacking),
+        (json!({ "roles": { "x": "metrics:read" } }), lacking),
+        (json!({ "roles": { "x": { "metrics:read": 1 } } }), lacking),
+        (json!({ "scope": { "metrics:read": {} } }), lacking),
+        (json!({ "resource_access": { "a": { "b": { "roles": ["metrics:read"] } } } }), lacking),
         (json!({ "realm_access": ["roles"] }), lacking),
         (json!({ "realm_access": "roles" }), lacking),
         (json!({ "groups": ["metrics:read"] }), lacking),
@@ -208,12 +221,57 @@ fn row_142_other_claims_may_hold_scopes() {
     for (members, refused) in cases {
         let mut claims = with(&json!({ "scope": "gone" }));
         claims.extend(members.as_object().unwrap().clone());
-        assert_eq!(rules.check(&claims, NOW).err(), refused, "{members}");
+        assert_eq!(rules.check(&claims, NOW).err().map(|refusal| refusal.reason), refused, "{members}");
     }
 }
 
 #[test]
 fn rows_160_161_bound_tokens_are_no_bearers() {
     let bound = [json!({ "jkt": "x" }), json!({ "x5t#S256": "x" }), json!({}), json!(null)];
-    table(&rules(draft()), &all(&bound, "cnf", Some(Reason::BoundToken)));
+    table(&rules(&settings()), &all(&bound, "cnf", Some(Reason::BoundToken)));
+}
+
+#[test]
+fn f1_the_audience_may_be_another_claim_and_is_never_both() {
+    let cognito = rules(&Settings { audience_claim: "client_id".parse().unwrap(), ..settings() });
+    let lacking = Some(Reason::AudienceMismatch);
+    table(
+        &cognito,
+        &[
+            (json!({ "aud": "gone", "client_id": "exporter" }), None),
+            (json!({ "client_id": "gone" }), lacking),
+            (json!({ "client_id": "other" }), lacking),
+            (json!({ "client_id": "other", "aud": "exporter" }), lacking),
+        ],
+    );
+    table(&rules(&settings()), &[(json!({ "aud": "gone", "client_id": "exporter" }), lacking)]);
+}
+
+#[test]
+fn f5_required_claims_have_a_reason_of_their_own_and_come_last() {
+    let required_claims = "sub=prometheus".parse().unwrap();
+    let rules = rules(&Settings { required_claims, ..settings() });
+    let mismatch = Some(Reason::ClaimMismatch);
+    table(
+        &rules,
+        &[
+            (json!({ "sub": "prometheus" }), None),
+            (json!({}), mismatch),
+            (json!({ "sub": "x", "scope": "metrics:read prometheus sub=prometheus" }), mismatch),
+            (json!({ "sub": "x", "aud": "other" }), Some(Reason::AudienceMismatch)),
+            (json!({ "sub": "x", "scope": "" }), Some(Reason::InsufficientScope)),
+        ],
+    );
+}
+
+#[test]
+fn a_refusal_says_what_was_expected_and_what_came() {
+    let rules = rules(&settings());
+    let detail = |members: Value| rules.check(&with(&members), NOW).unwrap_err().detail;
+    assert_eq!(detail(json!({ "aud": "account" })), "its aud is \"account\", not \"exporter\"");
+    assert_eq!(detail(json!({ "aud": "gone" })), "it has no aud; \"exporter\" is expected");
+    assert_eq!(
+        detail(json!({ "scope": "a\nb", "scp": ["c"] })),
+        "it lacks the scope \"metrics:read\"; scope has \"a\\nb\", scp has \"[\\\"c\\\"]\""
+    );
 }
