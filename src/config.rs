@@ -78,6 +78,8 @@ pub struct ListenSettings {
     /// Where `/metrics` is instead, when that is elsewhere.
     pub metrics: Option<Address>,
     pub trust: TrustProxy,
+    /// `TRUST_PROXY` was set, so that the trust in loopback, if there is any, is meant.
+    pub trust_is_chosen: bool,
     pub header: ProxyHeader,
 }
 
@@ -101,6 +103,12 @@ pub struct TlsSettings {
 }
 
 impl Config {
+    /// Whether it matters from which address a request comes: for the allow-list, or for the lockout where there is
+    /// something to guess.
+    pub fn goes_by_address(&self) -> bool {
+        self.guard.allowed.is_some() || (self.limits.lockout.is_some() && !self.guard.is_open())
+    }
+
     /// # Errors
     /// Every problem, in the order of the areas.
     pub fn read(vars: &mut Vars, needs: Needs) -> Result<Self, Vec<Problem>> {
@@ -218,6 +226,7 @@ pub fn listen(vars: &mut Vars) -> ListenSettings {
         metrics: metrics.filter(|metrics| *metrics != public),
         public,
         trust: area.trust_proxy,
+        trust_is_chosen: vars.is_given("TRUST_PROXY"),
         header: area.trust_proxy_header,
     }
 }

@@ -131,7 +131,13 @@ impl Vars {
     /// The value of a variable as `check-config` may show it.
     pub fn shown(&self, variable: &Variable) -> Option<&str> {
         let value = self.given.get(&variable.name())?;
-        Some(if variable.secret { "[redacted]" } else { value.trim() })
+        let value = value.trim();
+        Some(match value.split_once('?') {
+            _ if variable.secret => "[redacted]",
+            // The query of a URL may hold a key.
+            Some((url, _)) if url.contains("://") => url,
+            _ => value,
+        })
     }
 
     pub fn problem(&mut self, name: &str, text: impl fmt::Display) {

@@ -29,6 +29,7 @@ use super::jwks::fetch::Fetcher;
 use super::jwks::set::KeySet;
 use super::jwks::{self, Jwks, LookUp};
 use super::reason::Reason;
+use super::subject::Subject;
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
 use crate::secret::Fingerprint;
 use cache::Verified;
@@ -151,6 +152,11 @@ impl Authorizer for Jwt {
 
     fn challenge(&self) -> Option<Challenge> {
         Some(Challenge::Bearer { scope: self.settings.required_scopes.joined() })
+    }
+
+    fn subject(&self, caller: &Caller<'_>) -> Option<Subject> {
+        let token = Token::read(caller.credentials.of("Bearer")?, &self.settings.algorithms).ok()?;
+        token.claims.get("sub").and_then(Value::as_str).map(Subject::new)
     }
 
     fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a> {

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tracing::warn;
+
 use crate::reload::Watch;
 use crate::secret::file::SecretFile;
 use crate::secret::{Live, Secret};
@@ -35,9 +37,7 @@ pub fn load<T>(
         (None, Some(path)) => {
             let file = SecretFile::new(path);
             let secret = file.load().map_err(|error| vars.problem(twin, error)).ok()?;
-            if file.is_world_readable() {
-                vars.warn(twin, "names a file that everyone on this machine can read");
-            }
+            file.remarks().for_each(|remark| vars.warn(twin, remark));
             (secret, twin, Some((twin, file)))
         }
     };
@@ -54,8 +54,11 @@ impl<T: Send + Sync + 'static> Loaded<T> {
         let slot = Arc::new(Live::new(self.value));
         let watched = Arc::clone(&slot);
         let watch = self.file.map(|(variable, file)| {
+            let seen = file.clone();
             Watch::secret(variable, &self.secret, file, move |secret| {
-                parse(&secret).map(|value| watched.replace(value))
+                watched.replace(parse(&secret)?);
+                seen.remarks().for_each(|remark| warn!("{variable} {remark}"));
+                Ok::<(), String>(())
             })
         });
         (slot, watch)

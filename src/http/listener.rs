@@ -54,6 +54,11 @@ impl Address {
         }
     }
 
+    /// Whether it is an address of loopback.
+    pub fn is_loopback(&self) -> bool {
+        !matches!(self.host, Host::Unix(_)) && self.is_local()
+    }
+
     /// # Errors
     /// Those of the operating system: in use, not ours, not allowed.
     pub async fn bind(&self) -> io::Result<Listener> {

@@ -59,7 +59,7 @@ fn kind(variable: &Variable) -> String {
         "String" => "text".into(),
         "Host" => "address".into(),
         "Endpoint" | "Issuer" => "URL".into(),
-        "AllowList" | "Audiences" | "Scopes" | "Algorithms" | "ScopeClaims" => "list".into(),
+        "AllowList" | "Hosts" | "Audiences" | "Scopes" | "Algorithms" | "ScopeClaims" => "list".into(),
         "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" => "see there".into(),
         whole => {
             let range = whole.strip_prefix("Whole<").and_then(|rest| rest.strip_suffix('>'));

@@ -17,6 +17,7 @@
 //! | 362–364, 381 | [`signals`] |
 //! | 368–412 | [`settings`] |
 //! | security review 1 | [`hanging_up`] |
+//! | security review 3, 13, 15, 16, 19 | [`review`]; 4 and 17 in [`lockout`] and [`limits`] |
 //! | 413–430 | [`canaries`]; every refusal of every room goes through [`refusal`] |
 //!
 //! Tested elsewhere, or not at all:
@@ -66,6 +67,7 @@ mod hanging_up;
 mod limits;
 mod lockout;
 mod negotiation;
+mod review;
 mod settings;
 mod signals;
 mod surface;
