@@ -38,6 +38,10 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile dist --locked --bin librechat-exporter \
     && cp "target/$CARGO_BUILD_TARGET/dist/librechat-exporter" "${OUT}"
 
+# The program alone, for archives (deploy/release/programs.sh).
+FROM scratch AS program
+COPY --from=build /librechat-exporter /librechat-exporter
+
 # CA certificates, time zones and an nsswitch.conf: no C library, no shell, no package manager.
 FROM gcr.io/distroless/static-debian12:nonroot
 ARG REVISION=unknown

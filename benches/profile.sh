@@ -69,7 +69,7 @@ row() {
 fetch_bench_tools
 printf '| profile | build, s | bytes | start, ms | scrape, µs | scrape with gzip, µs |\n|---|---|---|---|---|---|\n'
 row 'dist: level 3, fat LTO, one unit, unwinding' dist
-row 'release: levels 2 and 1, no LTO' release
+row 'release: level 1, no LTO' release
 row 'dist, aborting' dist 'panic="abort"'
-row 'dist, level s' dist 'opt-level="s"' 'package."*".opt-level="s"'
+row 'dist, level s' dist 'opt-level="s"'
 row 'dist, thin LTO' dist 'lto="thin"'

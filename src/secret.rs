@@ -40,6 +40,20 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Whether a text is in quotation marks, as `docker --env-file` and lists in Compose leave them in a value. No secret,
+/// address or path is meant to have them.
+pub fn is_quoted(text: &str) -> bool {
+    const PAIRS: [(char, char); 5] =
+        [('"', '"'), ('\'', '\''), ('`', '`'), ('\u{201c}', '\u{201d}'), ('\u{2018}', '\u{2019}')];
+    let text = text.trim();
+    let between = |(open, close)| text.strip_prefix(open).is_some_and(|rest| rest.ends_with(close));
+    PAIRS.into_iter().any(between)
+}
+
+/// What is said of it, behind the name of a variable.
+pub const QUOTED: &str =
+    "has quotation marks around its value, which belong to it where no shell takes them off: take them out";
+
 /// SHA-256 of a secret: what is compared, so that the time taken does not depend on where or how texts differ.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);
@@ -127,6 +141,16 @@ mod tests {
             format!("{secret:?} {:?}", Fingerprint::of(b"hunter2-hunter2")),
             "[redacted] [fingerprint]"
         );
+    }
+
+    #[test]
+    fn knows_a_value_in_quotation_marks() {
+        for text in ["\"a\"", "'a'", "`a`", " 'a' ", "\"\"", "\u{201c}a\u{201d}", "'a' b 'c'"] {
+            assert!(is_quoted(text), "{text}");
+        }
+        for text in ["a", "", "\"", "'", "it's", "\"a", "a\"", "'a\""] {
+            assert!(!is_quoted(text), "{text}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::auth::Authorizer;
 use crate::auth::basic::Basic;
-use crate::auth::basic::account::Account;
+use crate::auth::basic::accounts::Accounts;
 use crate::auth::bearer::{Bearer, Tokens, weakness};
 use crate::auth::clock::WallClock;
 use crate::auth::jwks::metrics::Metrics as KeyMetrics;
@@ -101,15 +101,18 @@ fn policy(
         authorizers.push(Box::new(Bearer::new(slot)));
     }
     if let Some(basic) = settings.basic {
-        let user = basic.user;
-        let (slot, watch) = basic.account.live(move |secret| {
-            let account = Account::parse(&user, secret)?;
-            let plain = if account.is_hashed() { None } else { weakness(secret.expose()) };
-            remark("METRICS_BASIC_AUTH_PASSWORD_FILE", plain);
-            Ok(account)
+        let account = basic.account.map(|(user, account)| {
+            account.live(move |secret| {
+                let accounts = Accounts::one(&user, secret)?;
+                let plain = if accounts.is_hashed() { None } else { weakness(secret.expose()) };
+                remark("METRICS_BASIC_AUTH_PASSWORD_FILE", plain);
+                Ok(accounts)
+            })
         });
-        watches.extend(watch);
-        authorizers.push(Box::new(Basic::new(slot)));
+        let file = basic.file.map(|file| file.live(Accounts::htpasswd));
+        let (slots, files): (_, Vec<_>) = account.into_iter().chain(file).unzip();
+        watches.extend(files.into_iter().flatten());
+        authorizers.push(Box::new(Basic::new(slots)));
     }
     if let Some(OAuth2Settings { settings, fetcher }) = settings.oauth2 {
         authorizers.push(Box::new(Jwt::spawn(settings, fetcher, WallClock::new(clock::now), registry)));

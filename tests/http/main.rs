@@ -13,9 +13,10 @@
 //! | 304–317, 353–361, 366 | [`surface`] |
 //! | 318–329, 336–337, 350–352 | [`framing`] |
 //! | 330, 332, 334, 420 | [`connections`] |
+//! | what the log of a start and of `debug` says | [`logs`] |
 //! | 338–349 | [`negotiation`] |
 //! | 362–364, 381 | [`signals`] |
-//! | 368–412 | [`settings`] |
+//! | 368–412 | [`settings`]; what is in an `.env` file in [`dotenv`], what got lost on its way in [`blank`] |
 //! | security review 1 | [`hanging_up`] |
 //! | security review 3, 13, 15, 16, 19 | [`review`]; 4 and 17 in [`lockout`] and [`limits`] |
 //! | 413–430 | [`canaries`]; every refusal of every room goes through [`refusal`] |
@@ -60,14 +61,19 @@ mod stream;
 mod access_tokens;
 mod addresses;
 mod authorization;
+mod basic_file;
+mod blank;
 mod canaries;
 mod connections;
+mod dotenv;
 mod framing;
 mod hanging_up;
 mod limits;
 mod lockout;
+mod logs;
 mod negotiation;
 mod review;
 mod settings;
 mod signals;
 mod surface;
+mod unix_socket;

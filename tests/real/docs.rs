@@ -162,7 +162,7 @@ async fn every_command_that_needs_a_server_runs() {
 }
 
 /// Serves a text to whoever asks, as long as the tests run; gives the port.
-fn serve(text: String) -> u16 {
+pub(crate) fn serve(text: String) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {

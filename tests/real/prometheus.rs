@@ -37,6 +37,16 @@ impl Jobs {
         Self { folder, text }
     }
 
+    /// The same with these rule files, evaluated once a second.
+    pub(crate) fn with_rules(files: &[PathBuf]) -> Self {
+        let mut jobs = Self::new();
+        jobs.text = jobs.text.replace(
+            "scrape_timeout: 1s}",
+            &format!("scrape_timeout: 1s, evaluation_interval: 1s}}\nrule_files: {files:?}"),
+        );
+        jobs
+    }
+
     /// The file of `prometheus/scrape` of this name as it is shipped, with the shipped rules beside it, but with
     /// everything done once a second and its files in this place. Each of the changes fits in one place of the file.
     pub(crate) fn shipped(file: &str, changes: &[(&str, &str)]) -> Self {
@@ -81,6 +91,11 @@ impl Jobs {
 
     /// Has promtool check the configuration, and starts Prometheus with it.
     pub(crate) async fn start(self) -> Prometheus {
+        self.start_with(&[]).await
+    }
+
+    /// The same with more options.
+    pub(crate) async fn start_with(self, options: &[&str]) -> Prometheus {
         let configuration = self.file("prometheus.yml", &self.text);
         let checked = promtool(&["check", "config", &configuration], "");
         assert!(checked.status.success(), "promtool check config: {checked:?}\n{}", self.text);
@@ -89,6 +104,7 @@ impl Jobs {
         prometheus.arg(format!("--config.file={configuration}"));
         prometheus.arg(format!("--storage.tsdb.path={}", self.folder.path().join("data").display()));
         prometheus.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        prometheus.args(options);
         let mut process = Process::start("prometheus", prometheus);
         eventually("Prometheus is ready", async || {
             process.expect_alive();
@@ -103,13 +119,19 @@ impl Jobs {
 impl Prometheus {
     /// The value of an instant query that gives one series; `None` when it gives none.
     pub(crate) async fn query(&self, expression: &str) -> Option<f64> {
+        let result = self.result(expression).await;
+        let result = result.as_array().unwrap();
+        assert!(result.len() <= 1, "{expression} gives several series: {result:?}");
+        result.first().map(|series| series["value"][1].as_str().unwrap().parse().unwrap())
+    }
+
+    /// The series that an instant query gives, as Prometheus writes them.
+    pub(crate) async fn result(&self, expression: &str) -> Value {
         let encoded: String = expression.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let answer = http::get(self.port, &format!("/api/v1/query?query={encoded}"), &[]).await.unwrap();
         assert_eq!(answer.status, 200, "{expression}: {}", answer.text());
-        let answer: Value = serde_json::from_slice(&answer.body).unwrap();
-        let result = answer["data"]["result"].as_array().unwrap();
-        assert!(result.len() <= 1, "{expression} gives several series: {result:?}");
-        result.first().map(|series| series["value"][1].as_str().unwrap().parse().unwrap())
+        let mut answer: Value = serde_json::from_slice(&answer.body).unwrap();
+        answer["data"]["result"].take()
     }
 
     /// Waits until the query gives `wanted`.
