@@ -211,6 +211,16 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, Surface)>> {
             let path = &config.listen.metrics_path;
             warn!(%address, "{path} is open: whoever can reach this address may read it");
         }
+        // Loopback is trusted by default, and loopback is not only a proxy of this machine.
+        let is_guarded = *surface != Surface::Public && config.goes_by_address();
+        if is_guarded && !config.listen.trust_is_chosen && !address.is_local() {
+            warn!(
+                %address,
+                "TRUST_PROXY is not set: whoever comes through loopback (a sidecar of a service mesh, kubectl port-forward, \
+                 a tunnel) may name any client, for allow-list, limits and lockout; set it to false, to the addresses of \
+                 the proxies, or to loopback where a proxy of this machine is meant"
+            );
+        }
     }
     Ok(listeners)
 }

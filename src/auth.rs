@@ -10,7 +10,7 @@
 //!
 //! ```compile_fail,E0451
 //! use librechat_exporter::auth::{Method, policy::Permit};
-//! let made_up = Permit { method: Method::Bearer };
+//! let made_up = Permit { method: Method::Bearer, subject: None };
 //! ```
 
 pub mod allowlist;
@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod policy;
 pub mod reason;
 pub mod session;
+pub mod subject;
 
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ use futures_util::future::BoxFuture;
 
 use caller::Caller;
 use reason::Reason;
+use subject::Subject;
 
 /// How a caller was let in or refused: the metric label `method`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +100,11 @@ pub trait Authorizer: Send + Sync {
     fn challenge(&self) -> Option<Challenge>;
 
     fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a>;
+
+    /// Who the caller is, for one that this authorizer has just let in.
+    fn subject(&self, _caller: &Caller<'_>) -> Option<Subject> {
+        None
+    }
 
     /// What of the cookies it judges, when there is no `Authorization`: to tell one credential from another.
     fn cookie<'r>(&self, _caller: &Caller<'r>) -> Option<&'r str> {

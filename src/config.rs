@@ -87,6 +87,8 @@ pub struct ListenSettings {
     /// Of every Unix socket that is made.
     pub socket_mode: SocketMode,
     pub trust: TrustProxy,
+    /// `TRUST_PROXY` was set, so that the trust in loopback, if there is any, is meant.
+    pub trust_is_chosen: bool,
     pub header: ProxyHeader,
     /// Whether trusted proxies speak the PROXY protocol.
     pub proxy_protocol: bool,
@@ -113,6 +115,12 @@ pub struct TlsSettings {
 }
 
 impl Config {
+    /// Whether it matters from which address a request comes: for the allow-list, or for the lockout where there is
+    /// something to guess.
+    pub fn goes_by_address(&self) -> bool {
+        self.guard.allowed.is_some() || (self.limits.lockout.is_some() && !self.guard.is_open())
+    }
+
     /// # Errors
     /// Every problem, in the order of the areas.
     pub fn read(vars: &mut Vars, needs: Needs) -> Result<Self, Vec<Problem>> {
@@ -303,6 +311,7 @@ pub fn listen(vars: &mut Vars) -> ListenSettings {
         public,
         socket_mode: area.metrics_socket_mode,
         trust: area.trust_proxy,
+        trust_is_chosen: vars.is_given("TRUST_PROXY"),
         header: area.trust_proxy_header,
         proxy_protocol: area.proxy_protocol.0,
         metrics_path: area.metrics_path,

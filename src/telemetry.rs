@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod logging;
 pub mod process;
+pub mod throttle;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;

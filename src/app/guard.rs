@@ -10,7 +10,7 @@ use super::oauth2;
 use crate::auth::Authorizer;
 use crate::auth::basic::Basic;
 use crate::auth::basic::accounts::Accounts;
-use crate::auth::bearer::{Bearer, Tokens};
+use crate::auth::bearer::{Bearer, Tokens, weakness};
 use crate::auth::jwks::metrics::Metrics as KeyMetrics;
 use crate::auth::jwt::settings::Settings;
 use crate::auth::metrics::Decisions;
@@ -20,6 +20,7 @@ use crate::auth::session::{Directory, Session};
 use crate::config::guard::GuardSettings;
 use crate::config::{LimitSettings, ListenSettings};
 use crate::http::guard::Guard;
+use crate::http::guard::allow_log::AllowLog;
 use crate::http::guard::limits::Limits;
 use crate::http::guard::locked::LockedAddresses;
 use crate::http::guard::reject_log::{LockLog, RejectLog};
@@ -43,6 +44,8 @@ pub fn build(
     let lockout = limits.lockout.map(|(attempts, ttl)| Arc::new(Lockout::new(attempts, ttl)));
     LockedAddresses::register(lockout.clone(), registry);
     let rejects = RejectLog::new(settings.log_rejects);
+    let allows = AllowLog::new(settings.log_allows);
+    let hosts = settings.hosts(listen);
     let enabled = Gauge::<i64>::default();
     enabled.set(i64::from(!settings.is_open()));
     if settings.disabled || settings.oauth2.is_none() {
@@ -63,7 +66,16 @@ pub fn build(
         decisions: Decisions::register(registry),
         rejects,
         locks: LockLog::default(),
+        allows,
+        hosts,
     })
+}
+
+/// What a reload brings is remarked on as at the start.
+fn remark(variable: &str, weakness: Option<&str>) {
+    if let Some(weakness) = weakness {
+        warn!("{variable} {weakness}");
+    }
 }
 
 fn policy(
@@ -79,13 +91,23 @@ fn policy(
     let mut authorizers: Vec<Box<dyn Authorizer>> = Vec::new();
     let mut login = None;
     if let Some(bearer) = settings.bearer {
-        let (slot, watch) = bearer.live(|secret| Tokens::parse(secret.expose()));
+        let (slot, watch) = bearer.live(|secret| {
+            let tokens = Tokens::parse(secret.expose())?;
+            remark("METRICS_BEARER_TOKEN_FILE", weakness(secret.expose()));
+            Ok(tokens)
+        });
         watches.extend(watch);
         authorizers.push(Box::new(Bearer::new(slot)));
     }
     if let Some(basic) = settings.basic {
-        let account =
-            basic.account.map(|(user, account)| account.live(move |secret| Accounts::one(&user, secret)));
+        let account = basic.account.map(|(user, account)| {
+            account.live(move |secret| {
+                let accounts = Accounts::one(&user, secret)?;
+                let plain = if accounts.is_hashed() { None } else { weakness(secret.expose()) };
+                remark("METRICS_BASIC_AUTH_PASSWORD_FILE", plain);
+                Ok(accounts)
+            })
+        });
         let file = basic.file.map(|file| file.live(Accounts::htpasswd));
         let (slots, files): (_, Vec<_>) = account.into_iter().chain(file).unzip();
         watches.extend(files.into_iter().flatten());
@@ -95,7 +117,11 @@ fn policy(
         authorizers.push(Box::new(oauth2::build(oauth2, registry, watches)));
     }
     if let Some(session) = settings.session {
-        let (slot, watch) = session.secret.live(|secret| SessionSecret::parse(secret.expose()));
+        let (slot, watch) = session.secret.live(|secret| {
+            let secret = SessionSecret::parse(secret.expose())?;
+            remark("METRICS_SESSION_SECRET_FILE", secret.weakness());
+            Ok(secret)
+        });
         watches.extend(watch);
         authorizers.push(Box::new(Session::new(slot, session.cookie, session.roles, directory, clock::now)));
         login = session.login;

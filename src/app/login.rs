@@ -1,6 +1,7 @@
 //! LibreChat's database as the directory that the session authorizer asks: the two know nothing of each other.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::{BoxFuture, ready};
 use tracing::warn;
@@ -9,14 +10,18 @@ use crate::auth::session::identity::{SessionKey, TokenHash, UserId};
 use crate::auth::session::{Directory, Found, Unreachable};
 use crate::librechat::mongo::Mongo;
 use crate::librechat::mongo::login::LoginKey;
+use crate::telemetry::throttle::Throttle;
 
 /// The sessions of a real LibreChat.
 #[derive(Debug)]
-pub struct LibreChat(Arc<Mongo>);
+pub struct LibreChat {
+    mongo: Arc<Mongo>,
+    failures: Throttle,
+}
 
 impl LibreChat {
     pub fn new(mongo: Arc<Mongo>) -> Self {
-        Self(mongo)
+        Self { mongo, failures: Throttle::default() }
     }
 }
 
@@ -31,7 +36,7 @@ impl Directory for LibreChat {
             SessionKey::TokenHash(hash) => LoginKey::RefreshTokenHash(hash.to_hex()),
         };
         Box::pin(async move {
-            match self.0.login(key, user.bytes()).await {
+            match self.mongo.login(key, user.bytes()).await {
                 Ok(login) => Ok(login.map(|login| Found {
                     expires_at: login.expires_at,
                     role: login.role,
@@ -40,7 +45,9 @@ impl Directory for LibreChat {
                     token_hash: login.refresh_token_hash.as_deref().and_then(TokenHash::parse),
                 })),
                 Err(error) => {
-                    warn!("a session cannot be looked up: {error}");
+                    if let Some(suppressed) = self.failures.due("session", Instant::now()) {
+                        warn!(suppressed, "a session cannot be looked up: {error}");
+                    }
                     Err(Unreachable)
                 }
             }

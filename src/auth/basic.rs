@@ -18,6 +18,7 @@ use self::accounts::{Accounts, matches, matches_at_once};
 use self::pool::{Busy, HashingPool, Weight};
 use super::caller::Caller;
 use super::reason::Reason;
+use super::subject::Subject;
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
 use crate::secret::{Live, Secret};
 
@@ -92,6 +93,11 @@ impl Authorizer for Basic {
 
     fn challenge(&self) -> Option<Challenge> {
         Some(Challenge::Basic)
+    }
+
+    fn subject(&self, caller: &Caller<'_>) -> Option<Subject> {
+        let pair = caller.credentials.of("Basic").and_then(Pair::decode)?;
+        Some(Subject::new(pair.split().0))
     }
 
     fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a> {

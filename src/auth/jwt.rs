@@ -34,6 +34,7 @@ use super::jwa::Algorithms;
 use super::jwks::issuer::Issuer;
 use super::jwks::{self, Jwks, Supply};
 use super::reason::Reason;
+use super::subject::Subject;
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
 use crate::secret::Fingerprint;
 use cache::Verified;
@@ -124,6 +125,11 @@ impl Authorizer for Jwt {
         let first = scopes.next()?;
         let scope = if scopes.all(|other| other == first) { first } else { None };
         Some(Challenge::Bearer { scope })
+    }
+
+    fn subject(&self, caller: &Caller<'_>) -> Option<Subject> {
+        let token = Token::read(caller.credentials.of("Bearer")?, &self.settings.algorithms).ok()?;
+        token.claims.get("sub").and_then(Value::as_str).map(Subject::new)
     }
 
     fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a> {

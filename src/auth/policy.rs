@@ -9,6 +9,7 @@ use http::HeaderValue;
 use super::allowlist::AllowList;
 use super::caller::{Caller, Credentials};
 use super::reason::{BearerError, Reason};
+use super::subject::Subject;
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
 use crate::network::shares::Shares;
 use crate::secret::{DigestKey, Fingerprint};
@@ -23,12 +24,18 @@ const WAITING_OF_ONE_CLIENT: usize = 64;
 #[must_use]
 pub struct Permit {
     method: Method,
+    subject: Option<Subject>,
 }
 
 impl Permit {
     /// Which method let the caller in; [`Method::None`] when nothing is asked for.
     pub fn method(&self) -> Method {
         self.method
+    }
+
+    /// Who was let in, as far as the credential says.
+    pub fn subject(&self) -> Option<&Subject> {
+        self.subject.as_ref()
     }
 
     /// Whether a credential was judged good, not an address alone.
@@ -120,7 +127,7 @@ impl Policy {
     pub async fn authorize(&self, _admission: Admission, caller: &Caller<'_>) -> Result<Permit, Denial> {
         if self.authorizers.is_empty() {
             let method = if self.gate.is_some() { Method::AllowList } else { Method::None };
-            return Ok(Permit { method });
+            return Ok(Permit { method, subject: None });
         }
         let mut denial = Denial::new(Method::None, nothing_to_judge(caller));
         for authorizer in &self.authorizers {
@@ -133,7 +140,7 @@ impl Policy {
                 },
             };
             match verdict {
-                Verdict::Allow => return Ok(Permit { method }),
+                Verdict::Allow => return Ok(Permit { method, subject: authorizer.subject(caller) }),
                 Verdict::Deny(reason) if reason > denial.reason => {
                     let retry_after = reason.status().is_server_error().then(|| authorizer.retry_after());
                     denial = Denial { method, reason, retry_after };

@@ -59,6 +59,8 @@ reasons! {
     RepeatedAuthorization => "repeated_authorization", BAD_REQUEST, None, guess: false, by: [None];
     /// Too many guesses came from this address.
     Locked => "locked", TOO_MANY_REQUESTS, None, guess: false, by: [None];
+    /// `Host` is not a name by which this may be asked for.
+    HostNotAllowed => "host_not_allowed", MISDIRECTED_REQUEST, None, guess: false, by: [None];
     /// The allow-list does not hold this address, or the address could not be established.
     AddressNotAllowed => "address_not_allowed", FORBIDDEN, None, guess: false, by: [AllowList];
     /// A session cookie that LibreChat did not sign, or that lacks its claims.

@@ -32,6 +32,7 @@ use self::secret::SessionSecret;
 use self::token::Login;
 use super::caller::Caller;
 use super::reason::Reason;
+use super::subject::Subject;
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
 use crate::secret::Live;
 
@@ -192,6 +193,11 @@ impl Authorizer for Session {
 
     fn challenge(&self) -> Option<Challenge> {
         None
+    }
+
+    fn subject(&self, caller: &Caller<'_>) -> Option<Subject> {
+        let login = self.login(caller, (self.now)()).ok()??;
+        Some(Subject::new(&login.user.to_hex()))
     }
 
     fn cookie<'r>(&self, caller: &Caller<'r>) -> Option<&'r str> {

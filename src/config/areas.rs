@@ -14,6 +14,7 @@ use crate::auth::jwt::required::RequiredClaims;
 use crate::auth::jwt::settings::{Audiences, ScopeClaims, Scopes};
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
+use crate::http::guard::hosts::Hosts;
 use crate::http::listener::Host;
 use crate::http::listener::socket::SocketMode;
 use crate::http::path::MetricsPath;
@@ -129,6 +130,13 @@ settings! {
         metrics_auth_required: Flag = "false";
         /// Whether a rejection has a log line, at most about one a second for each reason.
         metrics_auth_log_rejects: Flag = "true";
+        /// Whether who is let in has a log line, once a minute for each caller: method, subject (the user of Basic, `sub` of a
+        /// token, LibreChat's user) and address.
+        metrics_auth_log_allows: Flag = "false";
+        /// Host names and addresses by which `/metrics` may be asked for, with any port; separated by commas. Others are 421: a
+        /// web page that made its own name mean our address (DNS rebinding). Absent: every one, but the names of loopback
+        /// alone where `/metrics` is open and bound to loopback.
+        metrics_allowed_hosts: Hosts;
         /// For development only: turns every authorizer off.
         disable_auth: Flag = "false";
     }
@@ -228,9 +236,9 @@ settings! {
     pub struct Limits {
         /// The time over which requests are counted.
         rate_limit_window_ms: Whole<0, 86_400_000> = "60000";
-        /// Requests for `/metrics` in that time for each client address; 0 is no limit.
+        /// Requests for `/metrics` in that time for each client address, and as many that are refused; 0 is no limit.
         rate_limit_max: Whole<0, 1_000_000> = "120";
-        /// Requests for the health endpoints in that time for each client address; 0 is no limit.
+        /// Requests for `/health` in that time for each client address; 0 is no limit. `/livez` and `/readyz` have none.
         health_rate_limit_max: Whole<0, 1_000_000> = "600";
         /// Whether an address that guesses credentials is locked.
         metrics_brute_force_protection: Flag = "true";

@@ -1,5 +1,6 @@
 //! Who is let in: the settings of every authorizer, and whether there is one.
 
+use super::ListenSettings;
 use super::areas::{Guard, Session};
 use super::oauth2::{self, OAuth2Settings};
 use super::secrets::{Loaded, load, load_file};
@@ -12,6 +13,7 @@ use crate::auth::session::Roles;
 use crate::auth::session::cookies::CookieName;
 use crate::auth::session::login::LoginRedirect;
 use crate::auth::session::secret::SessionSecret;
+use crate::http::guard::hosts::Hosts;
 use crate::secret::Secret;
 use crate::vars::Vars;
 
@@ -24,6 +26,9 @@ pub struct GuardSettings {
     pub oauth2: Option<OAuth2Settings>,
     pub session: Option<SessionSettings>,
     pub log_rejects: bool,
+    pub log_allows: bool,
+    /// `METRICS_ALLOWED_HOSTS`.
+    pub allowed_hosts: Option<Hosts>,
     /// `DISABLE_AUTH`: no authorizer is asked, whichever is set.
     pub disabled: bool,
     /// `TLS_CLIENT_CA_FILE`: the handshake asks for a certificate, before any of the others is asked.
@@ -51,6 +56,14 @@ impl GuardSettings {
     /// Whether `/metrics` answers whoever asks.
     pub fn is_open(&self) -> bool {
         self.methods().is_empty()
+    }
+
+    /// By which names `/metrics` may be asked for; `None` is any. What is open to this machine alone must not be open to the
+    /// pages that its browsers show.
+    pub fn hosts(&self, listen: &ListenSettings) -> Option<Hosts> {
+        let is_local = listen.metrics.as_ref().unwrap_or(&listen.public).is_loopback();
+        let default = if self.is_open() && is_local { Some(Hosts::Loopback) } else { None };
+        self.allowed_hosts.clone().or(default)
     }
 
     /// Whether strangers are kept out. An allow-list that holds a whole family of addresses keeps nobody of it out.
@@ -110,6 +123,8 @@ pub fn read(vars: &mut Vars) -> Option<GuardSettings> {
         oauth2: oauth2?,
         session: session?,
         log_rejects: area.metrics_auth_log_rejects.0,
+        log_allows: area.metrics_auth_log_allows.0,
+        allowed_hosts: area.metrics_allowed_hosts,
         disabled: area.disable_auth.0,
         mutual_tls: vars.is_given("TLS_CLIENT_CA_FILE"),
     };
@@ -184,8 +199,21 @@ fn basic(
         );
         return None;
     }
+    if let Some(file) = &file {
+        remark_memory(vars, "METRICS_BASIC_AUTH_FILE", &file.value);
+    }
     let is_on = account.is_some() || file.is_some();
     Some(is_on.then_some(BasicSettings { account, file }))
+}
+
+fn remark_memory(vars: &mut Vars, variable: &str, accounts: &Accounts) {
+    if accounts.needs_much_memory() {
+        vars.warn(
+            variable,
+            "has an argon2id hash that takes more than 64 MiB to verify, which anybody can ask for: such hashes are verified \
+             one at a time; make one with m=65536 or less",
+        );
+    }
 }
 
 /// The outer `None` is for a problem, the inner for no account in the variables.
@@ -211,6 +239,7 @@ fn account_of(
     {
         vars.warn("METRICS_BASIC_AUTH_PASSWORD", weakness);
     }
+    remark_memory(vars, "METRICS_BASIC_AUTH_PASSWORD", &account.value);
     Some(Some((user, account)))
 }
 

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tracing::warn;
+
 use crate::reload::Watch;
 use crate::secret::file::SecretFile;
 use crate::secret::{Live, Secret};
@@ -47,9 +49,7 @@ pub fn load_file<T>(
 ) -> Option<Option<Loaded<T>>> {
     let Some(file) = file.map(SecretFile::new) else { return Some(None) };
     let secret = file.load().map_err(|error| vars.problem(variable, error)).ok()?;
-    if file.is_world_readable() {
-        vars.warn(variable, "names a file that everyone on this machine can read");
-    }
+    file.remarks().for_each(|remark| vars.warn(variable, remark));
     let value = parse(&secret).map_err(|reason| vars.problem(variable, reason)).ok()?;
     Some(Some(Loaded { value, secret, file: Some((variable, file)) }))
 }
@@ -63,8 +63,11 @@ impl<T: Send + Sync + 'static> Loaded<T> {
         let slot = Arc::new(Live::new(self.value));
         let watched = Arc::clone(&slot);
         let watch = self.file.map(|(variable, file)| {
+            let seen = file.clone();
             Watch::secret(variable, &self.secret, file, move |secret| {
-                parse(&secret).map(|value| watched.replace(value))
+                watched.replace(parse(&secret)?);
+                seen.remarks().for_each(|remark| warn!("{variable} {remark}"));
+                Ok::<(), String>(())
             })
         });
         (slot, watch)

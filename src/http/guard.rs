@@ -1,11 +1,13 @@
 //! The order of checks for `/metrics`, and the only place where a refusal becomes a response.
 //!
-//! Client address → rate limit (429) → allow-list (403) → lockout (429) → credentials (400, 401, 403, 503) → permit.
+//! Client address → rate limit (429) → host (421) → allow-list (403) → lockout (429) → credentials (400, 401, 403, 503) → permit.
 //! What comes before (parser limits, path, method) has been passed when this runs; see [`super::router`].
 //!
 //! Invariants: a refusal says nothing but its status; an outsider of the allow-list and a locked address get the same
 //! bytes whatever they bring; each decision is counted, and logged where that is on.
 
+pub mod allow_log;
+pub mod hosts;
 pub mod limits;
 pub mod locked;
 pub mod reject_log;
@@ -21,6 +23,8 @@ use http::header::{LOCATION, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
+use self::allow_log::AllowLog;
+use self::hosts::Hosts;
 use self::limits::{Limited, Limits, Stamp};
 use self::reject_log::{LockLog, RejectLog};
 use super::{Site, metrics, refusal};
@@ -49,9 +53,12 @@ pub struct Guard {
     /// For digests of credentials, which the two tables above remember.
     pub digests: DigestKey,
     pub login: Option<LoginRedirect>,
+    /// `None` takes every name.
+    pub hosts: Option<Hosts>,
     pub decisions: Decisions,
     pub rejects: RejectLog,
     pub locks: LockLog,
+    pub allows: AllowLog,
 }
 
 impl std::fmt::Debug for Guard {
@@ -148,10 +155,11 @@ impl Guard {
         let refuse = |refusal, stamp: Stamp| stamp.put_on(self.refuse(&refusal, &address, asked));
         let limited = |limited| refuse(Refusal::Limited(limited), Stamp::default());
         let counted = self.limits.begin(key, presented.is_known_good(), Instant::now()).map_err(limited)?;
-        match self.decide(&address, caller, presented).await {
+        match self.decide(&address, asked, caller, presented).await {
             Ok(permit) => {
                 let stamp = self.limits.let_in(key, &counted, Instant::now()).map_err(limited)?;
                 self.decisions.allow(&permit);
+                self.allows.log(&permit, address.ip);
                 Ok(Guarded { permit, stamp })
             }
             Err(refusal) => {
@@ -174,10 +182,14 @@ impl Guard {
     async fn decide(
         &self,
         address: &ClientAddress,
+        asked: &Asked,
         caller: Result<Caller<'_>, Reason>,
         presented: Presented,
     ) -> Result<Permit, Refusal> {
         let key = Key::of(address.ip);
+        if !self.hosts.as_ref().is_none_or(|hosts| hosts.allow(&asked.uri, &asked.headers)) {
+            return Err(Denial::new(Method::None, Reason::HostNotAllowed).into());
+        }
         let admission = self.policy.admit(address.for_allow_list())?;
         let attempt =
             self.lockout.as_ref().map(|lockout| lockout.begin(key, presented, Instant::now())).transpose()?;

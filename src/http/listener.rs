@@ -93,6 +93,11 @@ impl Address {
         }
     }
 
+    /// Whether it is an address of loopback.
+    pub fn is_loopback(&self) -> bool {
+        !matches!(self.host, Host::Unix(_)) && self.is_local()
+    }
+
     /// Listens there; `mode` is what a socket's file gets.
     ///
     /// # Errors

@@ -91,6 +91,15 @@ impl SecretFile {
         Ok(Secret::new(text))
     }
 
+    /// What deserves a warning about who may do what with the file.
+    pub fn remarks(&self) -> impl Iterator<Item = &'static str> {
+        let readable =
+            self.is_world_readable().then_some("names a file that everyone on this machine can read");
+        let writable =
+            is_world_writable(&self.path).then_some("names a file that everyone on this machine can change");
+        readable.into_iter().chain(writable)
+    }
+
     /// Whether every user of this machine may read the file: worth a warning, not a refusal, as Docker and Kubernetes
     /// mount secrets so by default.
     pub fn is_world_readable(&self) -> bool {
@@ -213,6 +222,11 @@ impl fmt::Display for Denial {
 /// Whether every user of this machine may read what lies at `path`; `false` where nothing does.
 pub fn is_world_readable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
+}
+
+/// Whether every user of this machine may change what lies at `path`; `false` where nothing does.
+pub fn is_world_writable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o002 != 0)
 }
 
 /// A file that cannot be used, as a phrase to put behind the variable that names it.
@@ -368,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_secret_given_in_place_of_a_path_is_not_shown() {
-        for text in ["-----BEGIN PRIVATE KEY-----canary", "canary\nsecond"] {
+        for text in ["-----BEGIN PRIVATE KEY-----canary", "canary\nsecond", "tok-canary-0123456789abcdef"] {
             let error = SecretFile::new(text).load().unwrap_err().to_string();
             assert_eq!(error, "names something that is not a path, which does not exist");
         }

@@ -67,7 +67,7 @@ fn kind(variable: &Variable) -> String {
         "Endpoint" | "ProxyUrl" => "URL".into(),
         "Issuer" => "URL or name".into(),
         "ClaimPath" => "name of a claim".into(),
-        "AllowList" | "Audiences" | "Scopes" | "Algorithms" | "ScopeClaims" | "RequiredClaims"
+        "AllowList" | "Hosts" | "Audiences" | "Scopes" | "Algorithms" | "ScopeClaims" | "RequiredClaims"
         | "TokenTypes" => "list".into(),
         "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" | "ReadLevel" => "see there".into(),
         whole => {

@@ -69,7 +69,7 @@ impl std::fmt::Debug for Request {
 
 impl Request {
     pub(crate) fn new(line: &str) -> Self {
-        Self(format!("{line}\r\nHost: exporter\r\n").into_bytes())
+        Self(format!("{line}\r\nHost: localhost\r\n").into_bytes())
     }
 
     pub(crate) fn get(path: &str) -> Self {

@@ -18,6 +18,7 @@
 //! | 362–364, 381 | [`signals`] |
 //! | 368–412 | [`settings`]; what is in an `.env` file in [`dotenv`], what got lost on its way in [`blank`] |
 //! | security review 1 | [`hanging_up`] |
+//! | security review 3, 13, 15, 16, 19 | [`review`]; 4 and 17 in [`lockout`] and [`limits`] |
 //! | 413–430 | [`canaries`]; every refusal of every room goes through [`refusal`] |
 //!
 //! Tested elsewhere, or not at all:
@@ -74,6 +75,7 @@ mod listening;
 mod lockout;
 mod logs;
 mod negotiation;
+mod review;
 mod settings;
 mod signals;
 mod surface;

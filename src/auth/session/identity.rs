@@ -17,6 +17,11 @@ impl UserId {
     pub const fn bytes(self) -> [u8; 12] {
         self.0
     }
+
+    /// As LibreChat writes it.
+    pub fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// `sessions._id`: stays the same while LibreChat renews the refresh token.

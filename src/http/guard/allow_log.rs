@@ -1,0 +1,83 @@
+//! Who was let in: `METRICS_AUTH_LOG_ALLOWS`. One line for each caller, once a minute.
+
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use lru::LruCache;
+use tracing::info;
+
+use crate::auth::Method;
+use crate::auth::policy::Permit;
+use crate::auth::subject::Subject;
+
+const QUIET: Duration = Duration::from_secs(60);
+/// How many callers are told apart; beyond that the one that asked longest ago has another line too soon.
+const CALLERS: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
+
+type Caller = (Method, Option<Subject>, Option<IpAddr>);
+
+/// The callers that had a line within the last minute.
+#[derive(Debug)]
+pub struct AllowLog {
+    enabled: bool,
+    callers: Mutex<LruCache<Caller, Instant>>,
+}
+
+impl AllowLog {
+    pub fn new(enabled: bool) -> Self {
+        Self { enabled, callers: Mutex::new(LruCache::sparse(CALLERS)) }
+    }
+
+    pub fn log(&self, permit: &Permit, address: Option<IpAddr>) {
+        if !self.is_due((permit.method(), permit.subject().cloned(), address), Instant::now()) {
+            return;
+        }
+        let auth_method = permit.method().label();
+        let subject = permit.subject().map(tracing::field::display);
+        let address = address.map(tracing::field::display);
+        info!(auth_method, subject, address, "let a caller in");
+    }
+
+    fn is_due(&self, caller: Caller, now: Instant) -> bool {
+        if !self.enabled {
+            return false;
+        }
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        if callers.get(&caller).is_some_and(|at| now.saturating_duration_since(*at) < QUIET) {
+            return false;
+        }
+        callers.put(caller, now);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_caller_has_a_line_once_a_minute() {
+        let (log, start) = (AllowLog::new(true), Instant::now());
+        let caller = |subject: &str| (Method::Basic, Some(Subject::new(subject)), None);
+        for (subject, second, due) in [
+            ("alice", 0, true),
+            ("alice", 59, false),
+            ("bob", 59, true),
+            ("alice", 60, true),
+            ("bob", 60, false),
+        ] {
+            assert_eq!(
+                log.is_due(caller(subject), start + Duration::from_secs(second)),
+                due,
+                "{subject} {second}"
+            );
+        }
+        for number in 0..CALLERS.get() * 2 {
+            assert!(log.is_due(caller(&number.to_string()), start));
+        }
+        assert_eq!(log.callers.lock().unwrap().len(), CALLERS.get());
+        assert!(!AllowLog::new(false).is_due(caller("alice"), start));
+    }
+}
