@@ -119,8 +119,13 @@ pub async fn serve<S: Source>(
     let tls = config.tls.map(|tls| acceptor(tls, own, &mut watches));
     let guard = guard::build(config.guard, &config.limits, &config.listen, directory, own, &mut watches)?;
     let exposition = Arc::new(Exposition::new(registry, config.max_staleness, clock::now()));
-    let site =
-        Arc::new(Site { exposition: Arc::clone(&exposition), status: Arc::clone(&status), guard, requests });
+    let site = Arc::new(Site {
+        exposition: Arc::clone(&exposition),
+        status: Arc::clone(&status),
+        guard,
+        requests,
+        headers: config.headers,
+    });
 
     let pace = Pace { interval: config.refresh_interval, sweep: config.sweep_interval };
     let collector = Collector::new(source, exposition, status, pace, config.options, clock::now);

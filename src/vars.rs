@@ -100,6 +100,26 @@ impl Vars {
         self.given.contains_key(name)
     }
 
+    /// Says what the web configuration file says under `key`.
+    pub fn set_from_web_config(&mut self, name: &'static str, key: &'static str, value: String) {
+        let given = Given { value, origin: Origin::WebConfig { key }, prefixed: false };
+        self.given.insert(name.to_owned(), given);
+    }
+
+    /// Says what an option of the command line says.
+    ///
+    /// # Errors
+    /// When the variable says something, too.
+    pub fn set_by_option(&mut self, name: &'static str, value: String) -> Result<(), Problem> {
+        if self.is_given(name) {
+            return Err(Problem(format!(
+                "{name} and its option of the command line are both set: give it in one place"
+            )));
+        }
+        self.given.insert(name.to_owned(), Given { value, origin: Origin::Environment, prefixed: false });
+        Ok(())
+    }
+
     /// The value of a variable as `check-config` may show it.
     pub fn shown(&self, variable: &Variable) -> Option<&str> {
         let given = self.given.get(&variable.name())?;
@@ -119,6 +139,7 @@ impl Vars {
         let line = match given.origin {
             Origin::Environment => None,
             Origin::File { line } => Some(format!("{}, line {line}", self.file_name())),
+            Origin::WebConfig { key } => Some(format!("{key} of WEB_CONFIG_FILE")),
         };
         let places: Vec<_> = prefixed.into_iter().chain(line).collect();
         if places.is_empty() { String::new() } else { format!(" ({})", places.join(", ")) }

@@ -19,6 +19,7 @@ use crate::auth::session::secret::SessionSecret;
 use crate::auth::session::{Directory, Session};
 use crate::config::guard::GuardSettings;
 use crate::config::oauth2::OAuth2Settings;
+use crate::config::web_config::users_again;
 use crate::config::{LimitSettings, ListenSettings};
 use crate::http::guard::Guard;
 use crate::http::guard::limits::Limits;
@@ -83,7 +84,11 @@ fn policy(
         let account =
             basic.account.map(|(user, account)| account.live(move |secret| Accounts::one(&user, secret)));
         let file = basic.file.map(|file| file.live(Accounts::htpasswd));
-        let (slots, files): (_, Vec<_>) = account.into_iter().chain(file).unzip();
+        let web = basic.web.map(|web| {
+            let before = web.secret.clone();
+            web.live(move |secret| users_again(before.expose(), secret))
+        });
+        let (slots, files): (_, Vec<_>) = account.into_iter().chain(file).chain(web).unzip();
         watches.extend(files.into_iter().flatten());
         authorizers.push(Box::new(Basic::new(slots)));
     }

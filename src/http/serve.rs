@@ -186,6 +186,6 @@ impl Service {
         };
         self.site.requests.count(endpoint, response.status());
         activity.end_request();
-        Ok(finish(response))
+        Ok(finish(response, &self.site.headers))
     }
 }

@@ -75,7 +75,7 @@ impl Vars {
     /// Where a line is, behind the name that stands in it.
     fn line(&self, origin: Origin) -> String {
         match origin {
-            Origin::Environment => String::new(),
+            Origin::Environment | Origin::WebConfig { .. } => String::new(),
             Origin::File { line } => format!(" ({}, line {line})", self.file_name()),
         }
     }

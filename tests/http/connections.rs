@@ -44,7 +44,7 @@ async fn serve(
     let guard =
         guard::build(config.guard, limits, listen, directory, &mut registry, &mut Vec::new()).unwrap();
     let exposition = Arc::new(Exposition::new(registry, Duration::MAX, std::time::SystemTime::now()));
-    let site = Arc::new(Site { exposition, status, guard, requests });
+    let site = Arc::new(Site { exposition, status, guard, requests, headers: http::HeaderMap::new() });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = Target::Tcp(listener.local_addr().unwrap());
     let router = router(Surface::Whole, Arc::clone(&site));

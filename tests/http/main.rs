@@ -71,3 +71,4 @@ mod negotiation;
 mod settings;
 mod signals;
 mod surface;
+mod web_config;
