@@ -26,11 +26,13 @@ use crate::http::listener::{Address, Listener};
 use crate::http::serve::Server;
 use crate::http::{Site, Surface, record, router};
 use crate::librechat::collector::{Collector, Pace, fold, limit, moment, report_contents};
+use crate::librechat::fold::readable::leave_out;
 use crate::librechat::mongo::Mongo;
 use crate::librechat::mongo::uri::Uri;
 use crate::librechat::scope::Options;
 use crate::librechat::source::Source;
 use crate::librechat::status::Status;
+use crate::limit::lockout::Lockout;
 use crate::reload::metrics::Reloads;
 use crate::reload::{Reloader, Watch};
 use crate::telemetry::{self, clock};
@@ -67,6 +69,7 @@ fn on_a_thread_of_its_own(
 /// The database of the settings, and what keeps its connection string current.
 pub fn mongo(config: &mut Config) -> Option<(Arc<Mongo>, Vec<Watch>)> {
     let settings = config.mongo.take()?;
+    info!("reading the database {} at {}", settings.settings.database_name(), settings.uri.value.hosts());
     let mongo = Arc::new(Mongo::new(settings.settings));
     let slot = Arc::clone(&mongo);
     let watch = settings.uri.watch(move |secret| Uri::parse(&secret).map(|uri| slot.reconnect(uri)));
@@ -88,6 +91,7 @@ pub async fn once<S: Source>(source: &S, options: Options, at: SystemTime) -> an
     let folds = fold(source, &status, options, moment(at)).await?;
     status.finish_once(at, started.elapsed());
     let mut samples = folds.export(moment(at));
+    leave_out(&mut samples, &source.unreadable());
     limit(&mut Limiter::new(options.max_series), &mut samples);
     let snapshot = Snapshot::render(samples, at, started);
     // Only what the fold says of itself: the metrics of a process that is gone mean nothing in a textfile.
@@ -109,6 +113,7 @@ pub async fn serve<S: Source>(
 ) -> anyhow::Result<Ended> {
     let signals = Signals::install()?;
     let listeners = bind(&config).await?;
+    report_guard(&config);
     let mut registry = Registry::default();
     telemetry::register_build_info(&mut registry);
     telemetry::process::register(&mut registry);
@@ -118,6 +123,9 @@ pub async fn serve<S: Source>(
     let reloads = Reloads::register(own);
     let tls = config.tls.map(|tls| acceptor(tls, own, &mut watches));
     let guard = guard::build(config.guard, &config.limits, &config.listen, directory, own, &mut watches)?;
+    if let Some(lockout) = guard.lockout.clone() {
+        Signals::on_hangup(move || lift_locks(&lockout))?;
+    }
     let exposition = Arc::new(Exposition::new(registry, config.max_staleness, clock::now()));
     let site = Arc::new(Site {
         exposition: Arc::clone(&exposition),
@@ -160,6 +168,13 @@ pub async fn serve<S: Source>(
     }
 }
 
+/// For an operator who has mended a scraper and does not want to wait.
+fn lift_locks(lockout: &Lockout) {
+    let locked = lockout.locked(Instant::now());
+    lockout.lift();
+    info!(locked, "lifted all locks");
+}
+
 /// Both sockets or none: an exporter that is half up looks as if it were well.
 async fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, Surface)>> {
     let mut listeners = Vec::new();
@@ -171,16 +186,28 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, Surface)>> {
         ],
     };
     for (variables, address, surface) in surfaces {
-        match address.bind().await {
+        match address.bind(config.listen.socket_mode).await {
             Ok(listener) => listeners.push((listener, *surface)),
             Err(error) => bail!("{variables}: cannot listen on {address}: {error}"),
         }
-        info!(%address, "listening");
+        let is_tls = config.tls.as_ref().is_some_and(|tls| *surface != Surface::Public || tls.on_public);
+        let scheme = if is_tls { "https" } else { "http" };
+        info!(%address, scheme, "listening: {}", surface.paths());
         if surface_is_open(config, *surface) && !address.is_local() {
             warn!(%address, "/metrics is open: whoever can reach this address may read it");
         }
     }
     Ok(listeners)
+}
+
+/// Says what is asked of callers; that nothing is, is said where it is dangerous.
+fn report_guard(config: &Config) {
+    let methods = config.guard.methods();
+    if methods.is_empty() {
+        info!("no authentication method is set");
+    } else {
+        info!("/metrics asks, in this order: {}", methods.join(", "));
+    }
 }
 
 /// TLS on the listeners that speak it.

@@ -22,7 +22,8 @@ use self::web_config::WebConfig;
 use crate::auth::bearer::weakness;
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
-use crate::http::listener::Address;
+use crate::http::listener::socket::SocketMode;
+use crate::http::listener::{Address, Host};
 use crate::librechat::mongo;
 use crate::librechat::mongo::uri::Uri;
 use crate::librechat::pseudonym::Salt;
@@ -88,6 +89,8 @@ pub struct ListenSettings {
     pub public: Address,
     /// Where `/metrics` is instead, when that is elsewhere.
     pub metrics: Option<Address>,
+    /// Of every Unix socket that is made.
+    pub socket_mode: SocketMode,
     pub trust: TrustProxy,
     pub header: ProxyHeader,
 }
@@ -156,8 +159,12 @@ impl Config {
 fn mongo(vars: &mut Vars, needs: Needs) -> Option<Option<MongoSettings>> {
     let area = Database::read(vars);
     let uri = load(vars, ["MONGO_URI", "MONGO_URI_FILE"], area.mongo_uri, area.mongo_uri_file, Uri::parse)?;
+    let others = vars.take_other_mongo_uris();
     match (uri, needs) {
         (Some(uri), _) => {
+            for name in others {
+                vars.warn(&name, "is not read; did you mean MONGO_URI, which is set too?");
+            }
             if let Some(warning) = uri.value.warning() {
                 vars.warn("MONGO_URI", warning);
             }
@@ -166,10 +173,18 @@ fn mongo(vars: &mut Vars, needs: Needs) -> Option<Option<MongoSettings>> {
                 database: area.mongo_database,
                 pool_size: area.mongo_pool_size.0,
                 tenant: area.tenant_id,
+                read_concern: area.read_concern,
             };
             Some(Some(MongoSettings { uri, settings }))
         }
         (None, Needs::Nothing) => Some(None),
+        (None, Needs::Mongo) if !others.is_empty() => {
+            vars.problem(
+                "MONGO_URI",
+                format!("is missing, and {} is not a variable; did you mean MONGO_URI?", others.join(", ")),
+            );
+            None
+        }
         (None, Needs::Mongo) => {
             vars.problem(
                 "MONGO_URI",
@@ -199,8 +214,17 @@ fn times(vars: &mut Vars) -> Option<Times> {
     }
     let (refresh_interval, max_staleness) = (area.refresh_interval.0, area.metrics_max_staleness.0);
     if refresh_interval < SHORTEST {
-        vars.problem("REFRESH_INTERVAL", "must be at least 100 ms");
+        let reading = reading(vars, "REFRESH_INTERVAL", refresh_interval).unwrap_or_default();
+        vars.problem("REFRESH_INTERVAL", format!("must be at least 100 ms{reading}"));
         return None;
+    }
+    let spans = [
+        ("REFRESH_INTERVAL", refresh_interval),
+        ("METRICS_MAX_STALENESS", max_staleness),
+        ("SWEEP_INTERVAL", area.sweep_interval.0),
+    ];
+    for (name, span) in spans {
+        warn_of_milliseconds(vars, name, span);
     }
     let sweep_interval = area.sweep_interval.0;
     if sweep_interval < refresh_interval {
@@ -236,6 +260,19 @@ fn times(vars: &mut Vars) -> Option<Times> {
     Some(Times { refresh_interval, max_staleness, sweep_interval, options })
 }
 
+/// Both readings of a number without a unit that is hardly meant as milliseconds.
+fn reading(vars: &Vars, name: &str, span: Duration) -> Option<String> {
+    let millis = span.as_millis();
+    let is_odd = vars.is_bare_number(name) && millis > 0 && span < Duration::from_secs(1);
+    is_odd.then(|| format!(": {millis} is {millis} ms; for seconds write {millis}s"))
+}
+
+fn warn_of_milliseconds(vars: &mut Vars, name: &str, span: Duration) {
+    if let Some(reading) = reading(vars, name, span) {
+        vars.warn(name, format!("is hardly meant{reading}"));
+    }
+}
+
 /// Where the variables say to listen; what is wrong with them goes to `vars`.
 pub fn listen(vars: &mut Vars) -> ListenSettings {
     let area = Listen::read(vars);
@@ -247,12 +284,26 @@ pub fn listen(vars: &mut Vars) -> ListenSettings {
             port: port.map_or(public.port, |port| port.0),
         }),
     };
+    let is_socket = |host: &Host| matches!(host, Host::Unix(_));
+    if let Some(metrics) = &metrics
+        && is_socket(&metrics.host)
+        && metrics.host == public.host
+    {
+        vars.problem("METRICS_HOST", "must be another than HOST: a socket has no port that could be another");
+    }
+    if vars.is_given("METRICS_SOCKET_MODE")
+        && !is_socket(&public.host)
+        && !metrics.as_ref().is_some_and(|metrics| is_socket(&metrics.host))
+    {
+        vars.warn("METRICS_SOCKET_MODE", "has no effect: neither HOST nor METRICS_HOST is a socket");
+    }
     if area.trust_proxy.counts_hops() {
         vars.warn("TRUST_PROXY", "counts hops, which is only safe when nothing can reach this port directly");
     }
     ListenSettings {
         metrics: metrics.filter(|metrics| *metrics != public),
         public,
+        socket_mode: area.metrics_socket_mode,
         trust: area.trust_proxy,
         header: area.trust_proxy_header,
     }
@@ -266,6 +317,13 @@ fn limits(vars: &mut Vars) -> Option<LimitSettings> {
     if window.is_zero() && (metrics.is_some() || health.is_some()) {
         vars.problem("RATE_LIMIT_WINDOW_MS", "must not be 0; RATE_LIMIT_MAX=0 turns a limit off");
         return None;
+    }
+    if vars.is_bare_number("RATE_LIMIT_WINDOW_MS") && !window.is_zero() && window < Duration::from_secs(1) {
+        let millis = window.as_millis();
+        vars.warn(
+            "RATE_LIMIT_WINDOW_MS",
+            format!("is hardly meant: {millis} is {millis} ms; for seconds write {millis}000"),
+        );
     }
     let ttl = Duration::from_secs(area.metrics_brute_force_ttl_seconds.0.into());
     let lockout = NonZeroU32::new(area.metrics_brute_force_max_failed_attempts.0)

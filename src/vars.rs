@@ -11,7 +11,7 @@ mod gather;
 pub mod names;
 pub mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use secrecy::zeroize::Zeroize;
@@ -65,6 +65,14 @@ pub struct Vars {
     problems: Vec<Problem>,
     warnings: Vec<String>,
     notes: Vec<String>,
+    /// Variables that are there without a value, or whose value was left out with a file; each with what became of it.
+    lost: BTreeMap<String, &'static str>,
+    /// Variables whose text was refused before it was read.
+    broken: BTreeSet<String>,
+    /// Variables that were left to LibreChat, though they have a name of ours.
+    left: BTreeSet<String>,
+    /// Names that others have for `MONGO_URI`, as they were found.
+    other_mongo_uris: Vec<String>,
     /// The `.env` file that was read.
     file: Option<String>,
 }
@@ -120,10 +128,49 @@ impl Vars {
         Ok(())
     }
 
-    /// The value of a variable as `check-config` may show it.
-    pub fn shown(&self, variable: &Variable) -> Option<&str> {
+    /// Whether the plain name was there and counts for LibreChat alone.
+    pub fn is_left_to_librechat(&self, name: &str) -> bool {
+        self.left.contains(name)
+    }
+
+    /// What looks as if `MONGO_URI` was meant by it.
+    pub fn take_other_mongo_uris(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.other_mongo_uris)
+    }
+
+    /// A number without a unit that was meant as seconds, most likely, and is taken for milliseconds.
+    pub fn is_bare_number(&self, name: &str) -> bool {
+        let value = self.given.get(name).map(|given| given.value.trim());
+        value.is_some_and(|value| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
+    /// The variables whose names begin with one of these, that were set and have no value all the same, and why.
+    pub fn lost(&self, beginnings: &[&str]) -> Vec<(String, &'static str)> {
+        let begins = |name: &str| beginnings.iter().any(|beginning| name.starts_with(beginning));
+        let lost = self.lost.iter().filter(|(name, _)| begins(name) && !self.given.contains_key(*name));
+        lost.map(|(name, why)| (name.clone(), *why)).collect()
+    }
+
+    /// The value of a variable as `check-config` may show it. A query is left out, since keys stand in some.
+    pub fn shown(&self, variable: &Variable) -> Option<String> {
         let given = self.given.get(&variable.name())?;
-        Some(if variable.secret { "[redacted]" } else { given.value.trim() })
+        let value = given.value.trim();
+        Some(match value.split_once('?') {
+            _ if variable.secret => "[redacted]".into(),
+            Some((address, _)) if value.contains("://") => format!("{address}?[redacted]"),
+            _ => value.into(),
+        })
+    }
+
+    /// Where the value of a variable comes from, in words.
+    pub fn found_in(&self, name: &str) -> String {
+        let Some(given) = self.given.get(name) else { return "default".into() };
+        let place = match given.origin {
+            Origin::Environment => "environment".to_owned(),
+            Origin::File { line } => format!("{}, line {line}", self.file_name()),
+            Origin::WebConfig { key } => format!("WEB_CONFIG_FILE, {key}"),
+        };
+        if given.prefixed { format!("{place}, {PREFIX}{name}") } else { place }
     }
 
     /// The `.env` file as messages name it.
@@ -146,6 +193,10 @@ impl Vars {
     }
 
     pub fn problem(&mut self, name: &str, text: impl fmt::Display) {
+        if self.broken.contains(name) {
+            // What is wrong with what is left of it follows from what was said already.
+            return;
+        }
         self.report(format!("{name}{} {text}", self.place(name)));
     }
 
@@ -326,7 +377,7 @@ mod tests {
         assert_eq!((sample.port.0, sample.disable_auth.0), (9087, false));
         assert!(sample.metrics_bearer_token.is_none() && sample.metrics_bearer_token_file.is_none());
         assert!(problems.is_empty());
-        assert_eq!(warnings, ["METRICS_BEARER_TOKEN is set but empty, and counts as absent"]);
+        assert!(warnings.is_empty(), "{warnings:?}");
     }
 
     #[test]
@@ -357,7 +408,7 @@ mod tests {
         let pairs = [("METRICS_BEARER_TOKEN".to_owned(), "canary".to_owned())];
         let vars = Vars::new(pairs, &[Sample::VARIABLES]);
         let token = Sample::VARIABLES.iter().find(|v| v.field == "metrics_bearer_token").unwrap();
-        assert_eq!(vars.shown(token), Some("[redacted]"));
+        assert_eq!(vars.shown(token).as_deref(), Some("[redacted]"));
         assert!(!format!("{vars:?}").contains("canary"));
     }
 }

@@ -15,6 +15,9 @@ use librechat_exporter::librechat::events::Events;
 use librechat_exporter::librechat::fold::Folds;
 use librechat_exporter::librechat::record::Collection;
 
+#[path = "support/questions.rs"]
+mod questions;
+
 const TOKEN: &str = "token-of-the-catalogue";
 
 /// The demo, served on a Unix socket, killed when the test ends.
@@ -228,6 +231,7 @@ fn page(text: &str) -> String {
         let labels = family.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
         (family.name.to_owned(), row(kind, &labels, family.help))
     });
+    let folds: Catalogue = folds.collect();
     let table = |catalogue: Catalogue| -> String {
         let lines = catalogue.into_iter().map(|(name, (kind, labels, help))| {
             let (unit, since) = (unit(&name), since(&name));
@@ -236,6 +240,20 @@ fn page(text: &str) -> String {
         let head = "| family | type | labels | unit | value | since |\n|---|---|---|---|---|---|\n";
         format!("{head}{}", lines.collect::<String>())
     };
+    let grouped = questions::groups().map(|title| {
+        let catalogue = folds.iter().filter(|(name, _)| questions::group(name) == title);
+        let catalogue: Catalogue = catalogue.map(|(name, row)| (name.clone(), row.clone())).collect();
+        assert!(!catalogue.is_empty(), "{title}: no metric answers that");
+        format!("### {title}\n\n{}\n", table(catalogue))
+    });
+    let grouped: String = grouped.collect();
+    let own = own(text);
+    let first = questions::FIRST.iter().map(|(question, name, query)| {
+        assert!(folds.contains_key(*name) || own.contains_key(*name), "{name} is not served");
+        assert!(query.contains(name), "{query}");
+        format!("| {question} | `{query}` |\n")
+    });
+    let first: String = first.collect();
     format!(
         "# Metrics\n\nMade by `UPDATE_GOLDEN=1 cargo test --test catalogue` of what the program serves, and checked by \
          the same test.\n\nTimes are UTC. A window of the last n days goes back from the instant that the snapshot is of \
@@ -243,16 +261,17 @@ fn page(text: &str) -> String {
          does not exist, such as a mean over nothing, is left out. An email domain is what follows the first `@` of an \
          address, in lower case, else `unknown`. Beyond `METRICS_MAX_LABEL_VALUES` values of a label the smallest go \
          into `other`, or are left out where they do not add up; beyond `METRICS_MAX_SERIES` series in all so do the \
-         smallest of the families with the most. A value of a label is one line of at most 512 bytes of UTF-8.\n\n\
+         smallest of the families with the most. A value of a label is one line of at most 512 bytes of UTF-8. What the \
+         dollars are is in [cost.md](cost.md).\n\n\
          `/metrics` is text, OpenMetrics 1.0 to who asks for it, and Prometheus' protocol buffers to who asks for them \
          first (`application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited`), as \
          Prometheus does with `--enable-feature=native-histograms` or `scrape_native_histograms: true`. There each of \
          LibreChat's histograms has its classic buckets and native ones: exponential, 9 % wide, at most 160 (then wider), \
          made of the same observations; counters and histograms say since when they count, which is when the exporter \
-         started.\n\n## LibreChat\n\n{}\n## The exporter itself\n\n\
-         Families of access tokens (`jwt_`) exist only while that method is on.\n\n{}",
-        table(folds.collect()),
-        table(own(text))
+         started.\n\n\
+         ## The twenty that matter first\n\n| question | query |\n|---|---|\n{first}\n## LibreChat\n\n{grouped}\
+         ## The exporter itself\n\nFamilies of access tokens (`jwt_`) exist only while that method is on.\n\n{}",
+        table(own)
     )
 }
 
@@ -268,6 +287,12 @@ fn the_page_of_metrics_is_current() {
     let differing = page.lines().zip(written.lines()).find(|(served, written)| served != written);
     assert_eq!(differing, None, "the first line that differs, as it should be and as it is");
     assert_eq!(page.lines().count(), written.lines().count());
+}
+
+#[test]
+fn the_page_begins_with_twenty_metrics_that_differ() {
+    let names: BTreeSet<_> = questions::FIRST.iter().map(|(_, name, _)| *name).collect();
+    assert_eq!((names.len(), questions::FIRST.len()), (20, 20));
 }
 
 /// LibreChat's families have the same in `tests/demo.rs`.

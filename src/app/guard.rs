@@ -24,10 +24,12 @@ use crate::config::{LimitSettings, ListenSettings};
 use crate::http::guard::Guard;
 use crate::http::guard::limits::Limits;
 use crate::http::guard::locked::LockedAddresses;
-use crate::http::guard::reject_log::RejectLog;
+use crate::http::guard::reject_log::{LockLog, RejectLog};
+use crate::limit::known_good::KnownGood;
 use crate::limit::lockout::Lockout;
 use crate::limit::rate::Rate;
 use crate::reload::Watch;
+use crate::secret::DigestKey;
 use crate::telemetry::clock;
 
 /// Builds the guard; whatever of it comes from files is added to `watches`.
@@ -55,11 +57,14 @@ pub fn build(
         policy,
         trust: listen.trust.clone(),
         header: listen.header,
-        limits: Limits::register(limits.metrics.and_then(rate), limits.health.and_then(rate), registry),
+        limits: Limits::register(|| limits.metrics.and_then(rate), limits.health.and_then(rate), registry),
         lockout,
+        known_good: KnownGood::default(),
+        digests: DigestKey::new().map_err(anyhow::Error::msg)?,
         login,
         decisions: Decisions::register(registry),
         rejects,
+        locks: LockLog::default(),
     })
 }
 

@@ -11,6 +11,7 @@ use super::caller::{Caller, Credentials};
 use super::reason::{BearerError, Reason};
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
 use crate::network::shares::Shares;
+use crate::secret::{DigestKey, Fingerprint};
 
 /// Verdicts that are waited for at a time, for all clients and for one: a decision goes on when its client hangs up, so
 /// that connections do not bound them. One client's share is what it may have of connections.
@@ -28,6 +29,11 @@ impl Permit {
     /// Which method let the caller in; [`Method::None`] when nothing is asked for.
     pub fn method(&self) -> Method {
         self.method
+    }
+
+    /// Whether a credential was judged good, not an address alone.
+    pub fn is_earned(&self) -> bool {
+        !matches!(self.method, Method::None | Method::AllowList)
     }
 }
 
@@ -90,6 +96,19 @@ impl Policy {
                 Err(Denial::new(Method::AllowList, Reason::AddressNotAllowed))
             }
             _ => Ok(Admission { _private: () }),
+        }
+    }
+
+    /// What the caller shows, under a key of this process; `None` when there is nothing that could be judged.
+    pub fn credential(&self, caller: &Caller<'_>, key: &DigestKey) -> Option<Fingerprint> {
+        match caller.credentials {
+            Credentials::Sent { scheme, value } => {
+                Some(key.digest(&[b"authorization", &scheme.to_ascii_lowercase(), value]))
+            }
+            Credentials::Missing => {
+                let cookie = self.authorizers.iter().find_map(|authorizer| authorizer.cookie(caller))?;
+                Some(key.digest(&[b"cookie", cookie.as_bytes()]))
+            }
         }
     }
 

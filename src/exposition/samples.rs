@@ -136,6 +136,15 @@ impl Samples {
         }
     }
 
+    /// Takes out the samples of families by their names; the families stay declared.
+    pub fn clear(&mut self, is_cleared: impl Fn(&str) -> bool) {
+        for (name, rows) in &mut self.0 {
+            if is_cleared(name) {
+                rows.rows.clear();
+            }
+        }
+    }
+
     pub(super) fn families(&mut self) -> impl Iterator<Item = &mut Rows> {
         self.0.values_mut()
     }

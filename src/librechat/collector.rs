@@ -3,19 +3,22 @@
 //! Invariants: one task publishes; a pass that fails publishes nothing and leaves the last snapshot as it is; a failure
 //! is logged when it begins, when it changes and when it ends, not at each attempt.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use time::OffsetDateTime;
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::fold::Folds;
+use super::fold::readable::leave_out;
 use super::recent::LONGEST;
 use super::record::{Collection, Moment};
 use super::scope::Options;
 use super::source::{Contents, Source, SourceError};
 use super::status::{Reach, Status, Tally};
-use super::sync::Sync;
+use super::sync::{Inventory, Sync};
 use crate::exposition::limit::Limiter;
 use crate::exposition::samples::Samples;
 use crate::exposition::{Exposition, Snapshot};
@@ -59,6 +62,7 @@ pub struct Collector<S> {
     options: Options,
     limiter: Arc<Mutex<Limiter>>,
     clock: fn() -> SystemTime,
+    lag: LagWatch,
 }
 
 impl<S: Source> Collector<S> {
@@ -71,12 +75,13 @@ impl<S: Source> Collector<S> {
         clock: fn() -> SystemTime,
     ) -> Self {
         let limiter = Arc::new(Mutex::new(Limiter::new(options.max_series)));
-        Self { source, exposition, status, pace, options, limiter, clock }
+        let lag = LagWatch::default();
+        Self { source, exposition, status, pace, options, limiter, clock, lag }
     }
 
     /// Runs until it is dropped.
     pub async fn run(self) {
-        let checks = check_again_and_again(&*self.source, &self.status);
+        let checks = check_again_and_again(&*self.source, &self.status, &self.lag);
         tokio::join!(checks, self.refresh_again_and_again());
     }
 
@@ -86,10 +91,16 @@ impl<S: Source> Collector<S> {
         let mut trouble: Option<Trouble> = None;
         let mut contents: Option<Contents> = None;
         let mut retry = FIRST_RETRY;
+        let mut is_first = true;
         loop {
             let started = Instant::now();
             match self.refresh(&mut sync, started).await {
                 Ok(found) => {
+                    let (took, read) = (started.elapsed(), self.status.take_lately_read());
+                    debug!("refreshed in {} ms: documents read: {read}", took.as_millis());
+                    if std::mem::take(&mut is_first) {
+                        report_inventory(sync.inventory(), took);
+                    }
                     if let Some(trouble) = trouble.take() {
                         info!("{} is read again, after {} s", S::NAME, trouble.since.elapsed().as_secs());
                     }
@@ -124,15 +135,24 @@ impl<S: Source> Collector<S> {
 
     async fn refresh(&self, sync: &mut Sync, started: Instant) -> Result<Contents, SourceError> {
         let began = moment((self.clock)());
+        let connection = self.source.connection_number();
         let contents = self.source.prepare().await?;
+        if self.source.connection_number() != connection {
+            debug!("connected to {} anew", S::NAME);
+        }
         self.status.set_collections_found(contents.collections);
         let folds = sync.refresh(&*self.source, &self.status, began).await?;
+        let mut capabilities = self.source.capabilities().await;
+        capabilities.push(("change_streams", sync.is_told()));
+        self.status.set_capabilities(&capabilities);
         let events = sync.events();
+        let unreadable = self.source.unreadable();
         let at = (self.clock)();
         // Rendering and compressing take milliseconds of CPU: not on a thread that serves.
         let limiter = Arc::clone(&self.limiter);
         let rendered = tokio::task::spawn_blocking(move || {
             let mut samples = folds.export(moment(at));
+            leave_out(&mut samples, &unreadable);
             samples.extend(events);
             limit(&mut limiter.lock().unwrap_or_else(PoisonError::into_inner), &mut samples);
             Snapshot::render(samples, at, started)
@@ -142,6 +162,33 @@ impl<S: Source> Collector<S> {
         self.exposition.publish(snapshot);
         self.status.succeeded(at, started.elapsed());
         Ok(contents)
+    }
+}
+
+/// Beyond this a warning says that the majority of a replica set stands still.
+const LONG_LAG: Duration = Duration::from_secs(60);
+
+/// Whether it was said that what can be read is old.
+#[derive(Debug, Default)]
+struct LagWatch(AtomicBool);
+
+impl LagWatch {
+    fn watch(&self, lag: Option<Duration>, status: &Status) {
+        status.set_majority_lag(lag);
+        let Some(lag) = lag else { return };
+        let is_long = lag >= LONG_LAG;
+        if self.0.swap(is_long, Ordering::Relaxed) == is_long {
+            return;
+        }
+        if is_long {
+            warn!(
+                "no majority of the replica set has had a write for {} s: figures stand still until its members are back; \
+                 READ_CONCERN=local would read on",
+                lag.as_secs()
+            );
+        } else {
+            info!("a majority of the replica set has its writes again");
+        }
     }
 }
 
@@ -165,7 +212,7 @@ impl Trouble {
                 Self { logged: now, ..before }
             }
             before => {
-                warn!("the refresh failed, and is tried again: {error}");
+                warn!("the refresh failed, retrying: {error}");
                 Self { error, since: before.map_or(now, |before| before.since), logged: now }
             }
         }
@@ -217,6 +264,18 @@ pub fn moment(at: SystemTime) -> Moment {
     })
 }
 
+/// Says what the first refresh found, so that another database than the one that was meant is seen at once.
+fn report_inventory(found: Inventory, took: Duration) {
+    let Inventory { messages, users, transactions, since } = found;
+    let day = since.and_then(|since| OffsetDateTime::from_unix_timestamp(since.0.div_euclid(1_000)).ok());
+    let since = day.map(|day| format!(", the oldest of {}", day.date())).unwrap_or_default();
+    info!(
+        "the initial read took {:.1} s and found {messages} messages, {users} users and {transactions} transactions{since}; \
+         /metrics is ready",
+        took.as_secs_f64()
+    );
+}
+
 /// Logs whether LibreChat is there, when that changed: a new LibreChat is empty too, so that this is a warning and no more.
 pub fn report_contents(before: Option<&Contents>, now: &Contents) {
     let Contents { database, collections, elsewhere } = now;
@@ -243,13 +302,14 @@ pub fn report_contents(before: Option<&Contents>, now: &Contents) {
     }
 }
 
-async fn check_again_and_again<S: Source>(source: &S, status: &Status) {
+async fn check_again_and_again<S: Source>(source: &S, status: &Status, lag: &LagWatch) {
     loop {
         let checked = source.check().await;
+        lag.watch(checked.as_ref().ok().copied().flatten(), status);
         let reach = if checked.is_ok() { Reach::Connected } else { Reach::Disconnected };
         if status.reach() != reach {
             match checked {
-                Ok(()) => info!("{} answers", S::NAME),
+                Ok(_) => info!("{} answers", S::NAME),
                 Err(error) => warn!("{} does not answer: {error}", S::NAME),
             }
             status.set_reach(reach);

@@ -26,8 +26,8 @@ use self::arrivals::Arrivals;
 use self::messages::Messages;
 use self::ratings::Ratings;
 use self::usage::Usage;
-use super::record::{Moment, Record};
-use super::source::Seen;
+use super::record::{Collection, Moment, Record};
+use super::source::{Identity, Position, Seen};
 use crate::exposition::family::Description;
 use crate::exposition::samples::Samples;
 
@@ -95,6 +95,14 @@ impl Events {
             }
             Record::Transaction(row) => self.usage.see(seen.identity, row, sight),
             record => self.arrivals.see(seen.identity, record, sight),
+        }
+    }
+
+    /// A document that came, of which nothing else is known: a login may be over before its session can be read.
+    pub fn see_insert(&mut self, collection: Collection, position: Position, at: Moment) {
+        let sight = Sight { at, since: *self.since.get_or_insert(at), is_history: false };
+        if collection == Collection::Sessions {
+            self.arrivals.see_login(Identity::Regular(position), sight);
         }
     }
 

@@ -15,7 +15,7 @@ use rustix::fs::OFlags;
 use secrecy::{ExposeSecret, SecretBox};
 use thiserror::Error;
 
-use super::{Fingerprint, Secret};
+use super::{Fingerprint, Secret, is_quoted};
 
 /// What was read from one or more files, told apart from what was read before by its digest.
 pub trait Content {
@@ -73,17 +73,20 @@ impl SecretFile {
         &self.path
     }
 
-    /// The text without the newlines at its end, which editors and `echo` put there.
+    /// The text without a byte order mark at its beginning and the newlines at its end, which editors and `echo` put there.
     ///
     /// # Errors
     /// When the file is missing, unreadable, no regular file, empty or blank, larger than [`Self::LIMIT`], or not UTF-8.
     pub fn load(&self) -> Result<Secret, FileError> {
         let contents = read(&self.path, Self::LIMIT)?;
         let fail = |fault| FileError::new(&self.path, fault);
-        let text = text(contents.expose_secret()).map_err(fail)?;
+        let text = str::from_utf8(contents.expose_secret()).map_err(|_| fail(Fault::NotText))?;
         let text = text.trim_end_matches(['\r', '\n']);
         if text.trim().is_empty() {
             return Err(fail(Fault::Empty));
+        }
+        if is_quoted(text) {
+            return Err(fail(Fault::Quoted));
         }
         Ok(Secret::new(text))
     }
@@ -140,7 +143,7 @@ pub fn open(path: &Path) -> Result<Opened, Fault> {
 
 impl Opened {
     /// # Errors
-    /// When it cannot be read, or holds more than `limit` bytes.
+    /// When it cannot be read, holds more than `limit` bytes, or is UTF-16.
     pub fn read(self, limit: usize) -> Result<SecretBox<Vec<u8>>, Fault> {
         let mut file = self.file.take(u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1));
         let mut outcome = Ok(0);
@@ -150,27 +153,28 @@ impl Opened {
             buffer.reserve_exact(length.saturating_add(2));
             outcome = file.read_to_end(buffer);
         });
-        match outcome? {
-            length if length > limit => Err(Fault::TooLarge { limit }),
-            _ => Ok(contents),
+        if outcome? > limit {
+            return Err(Fault::TooLarge { limit });
+        }
+        let bytes = contents.expose_secret();
+        if is_utf16(bytes) {
+            return Err(Fault::Utf16);
+        }
+        match bytes.strip_prefix(BYTE_ORDER_MARK) {
+            None => Ok(contents),
+            Some(rest) => Ok(SecretBox::init_with_mut(|buffer: &mut Vec<u8>| {
+                buffer.reserve_exact(rest.len());
+                buffer.extend_from_slice(rest);
+            })),
         }
     }
 }
 
-/// The text of a file without the mark that Windows puts at its beginning.
-///
-/// # Errors
-/// When it is not UTF-8.
-pub fn text(bytes: &[u8]) -> Result<&str, Fault> {
-    if is_utf16(bytes) {
-        return Err(Fault::Utf16);
-    }
-    let text = str::from_utf8(bytes).map_err(|_| Fault::NotText)?;
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
-}
+/// What Windows' editors and PowerShell put at the beginning of UTF-8 text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Whether it looks like UTF-16, which PowerShell's `>` writes: by its mark, or since every other byte is 0.
-pub fn is_utf16(bytes: &[u8]) -> bool {
+fn is_utf16(bytes: &[u8]) -> bool {
     let zeros = |odd: usize| bytes.iter().skip(odd).step_by(2).all(|byte| *byte == 0);
     let has_mark = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     has_mark || bytes.len() >= 4 && bytes.len().is_multiple_of(2) && (zeros(0) || zeros(1))
@@ -244,6 +248,8 @@ pub enum Fault {
     TooLarge { limit: usize },
     #[error("is not UTF-8 text")]
     NotText,
+    #[error("has quotation marks around what it holds: take them out")]
+    Quoted,
     #[error("is UTF-16 text, as PowerShell's > writes it; save it as UTF-8")]
     Utf16,
 }
@@ -286,6 +292,37 @@ mod tests {
             fs::write(&path, bytes).unwrap();
             assert_eq!(SecretFile::new(&path).load().unwrap().expose(), text, "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn a9_drops_the_mark_that_windows_writes_and_names_utf_16() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        fs::write(&path, "\u{feff}hunter2hunter2\r\n").unwrap();
+        assert_eq!(SecretFile::new(&path).load().unwrap().expose(), "hunter2hunter2");
+        let utf16 =
+            |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+        for bytes in [
+            utf16("\u{feff}canary\n", u16::to_le_bytes),
+            utf16("\u{feff}canary\n", u16::to_be_bytes),
+            utf16("canary\n", u16::to_le_bytes),
+            utf16("canary\n", u16::to_be_bytes),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            let error = SecretFile::new(&path).load().unwrap_err().to_string();
+            assert!(error.contains("UTF-16"), "{error}");
+        }
+        fs::write(&path, "\u{feff}\n").unwrap();
+        assert!(SecretFile::new(&path).load().unwrap_err().to_string().contains("is empty"));
+    }
+
+    #[test]
+    fn a11_refuses_what_is_in_quotation_marks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        fs::write(&path, "\"canary\"\n").unwrap();
+        let error = SecretFile::new(&path).load().unwrap_err().to_string();
+        assert!(error.contains("quotation marks") && !error.contains("canary"), "{error}");
     }
 
     #[test]

@@ -144,13 +144,16 @@ impl Environment {
     }
 }
 
+/// Whether nobody objects to colors (<https://no-color.org>): not a setting of ours, so the file has no say.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn wants_colors() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 fn parse(path: &Path) -> Result<(dotenv::Parsed, Metadata), Fault> {
     let opened = file::open(path)?;
     let metadata = opened.metadata.clone();
     let contents = opened.read(LARGEST_FILE)?;
-    if file::is_utf16(contents.expose_secret()) {
-        return Err(Fault::Utf16);
-    }
     // A line that is not ours may hold anything; in one that is ours what is not UTF-8 is found by its replacement.
     let text = String::from_utf8_lossy(contents.expose_secret());
     Ok((dotenv::parse(&text), metadata))

@@ -124,8 +124,8 @@ async fn another_file_is_named_by_a_variable_and_has_to_be_there() {
     };
     let other = check("other").await;
     assert!(other.stdout.contains("TENANT_ID=other"), "{other:?}");
-    assert!(other.stderr.contains("other"), "which file was read is said: {other:?}");
-    assert!(check("/dev/null").await.stdout.contains("TENANT_ID is not set"));
+    assert!(other.stdout.contains("/other"), "which file was read is said: {other:?}");
+    assert!(!check("/dev/null").await.stdout.contains("TENANT_ID"));
     for (file, words) in [("missing", "does not exist"), ("", "empty")] {
         let outcome = check(file).await;
         assert_eq!(outcome.code, Some(2), "{outcome:?}");
@@ -142,7 +142,7 @@ async fn a_file_that_everybody_may_write_to_is_ignored_with_a_warning() {
     let check = async |folder: &Path| run_in(folder, &["check-config"], &[MONGO]).await;
     let ignored = check(folder.path()).await;
     assert_eq!(ignored.code, Some(0), "{ignored:?}");
-    assert!(ignored.stdout.contains("TENANT_ID is not set"), "{ignored:?}");
+    assert!(!ignored.stdout.contains("TENANT_ID"), "{ignored:?}");
     assert!(ignored.stderr.contains("LIBRECHAT_EXPORTER_ENV_FILE=.env"), "{ignored:?}");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     assert!(check(folder.path()).await.stdout.contains("TENANT_ID=theirs"));

@@ -13,9 +13,10 @@
 //! | 304–317, 353–361, 366 | [`surface`] |
 //! | 318–329, 336–337, 350–352 | [`framing`] |
 //! | 330, 332, 334, 420 | [`connections`] |
+//! | what the log of a start and of `debug` says | [`logs`] |
 //! | 338–349 | [`negotiation`] |
 //! | 362–364, 381 | [`signals`] |
-//! | 368–412 | [`settings`]; what is in an `.env` file in [`dotenv`] |
+//! | 368–412 | [`settings`]; what is in an `.env` file in [`dotenv`], what got lost on its way in [`blank`] |
 //! | security review 1 | [`hanging_up`] |
 //! | 413–430 | [`canaries`]; every refusal of every room goes through [`refusal`] |
 //!
@@ -60,6 +61,7 @@ mod access_tokens;
 mod addresses;
 mod authorization;
 mod basic_file;
+mod blank;
 mod canaries;
 mod connections;
 mod dotenv;
@@ -67,8 +69,10 @@ mod framing;
 mod hanging_up;
 mod limits;
 mod lockout;
+mod logs;
 mod negotiation;
 mod settings;
 mod signals;
 mod surface;
+mod unix_socket;
 mod web_config;

@@ -107,6 +107,11 @@ impl Mongod {
         assert!(status.success(), "mongod ended with {status}:\n{}", process.output());
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        self.process.as_ref().expect("mongod runs").signal(signal);
+    }
+
     /// The port it listens on.
     pub(crate) fn port(&self) -> u16 {
         self.port

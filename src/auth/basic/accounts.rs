@@ -7,13 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use rand::TryRng;
-use rand::rngs::SysRng;
-use secrecy::{ExposeSecret, SecretBox};
-
 use super::check_user;
 use super::password::{Hash, Password, spend_bcrypt};
-use crate::secret::{Fingerprint, Secret};
+use crate::secret::{DigestKey, Fingerprint, Secret};
 
 /// Hashes of one user that count at a time: a rotation needs two.
 const MAX_HASHES: usize = 4;
@@ -25,7 +21,7 @@ const MAX_FAULTS: usize = 20;
 #[derive(Debug)]
 pub struct Accounts {
     accounts: Vec<Account>,
-    key: SecretBox<[u8; 32]>,
+    key: DigestKey,
     dearest: Work,
 }
 
@@ -125,10 +121,7 @@ impl Accounts {
     }
 
     fn new(users: Vec<(String, Password)>) -> Result<Self, String> {
-        let mut key = Box::new([0; 32]);
-        SysRng
-            .try_fill_bytes(key.as_mut())
-            .map_err(|_| "cannot be kept safely: the system has no randomness")?;
+        let key = DigestKey::new().map_err(|reason| format!("cannot be kept safely: {reason}"))?;
         let mut work: BTreeMap<&str, Work> = BTreeMap::new();
         for (user, password) in &users {
             work.entry(user).or_default().add(password);
@@ -139,7 +132,7 @@ impl Accounts {
             password,
             good: OnceLock::new(),
         };
-        Ok(Self { accounts: users.into_iter().map(account).collect(), key: SecretBox::new(key), dearest })
+        Ok(Self { accounts: users.into_iter().map(account).collect(), key, dearest })
     }
 
     /// Whether a password is known only by its hash, so that a first request takes a while.
@@ -185,7 +178,7 @@ impl Accounts {
     }
 
     fn digest(&self, user: &str, password: &str) -> Fingerprint {
-        Fingerprint::keyed(self.key.expose_secret(), &[user.as_bytes(), password.as_bytes()])
+        self.key.digest(&[user.as_bytes(), password.as_bytes()])
     }
 }
 

@@ -5,9 +5,11 @@
 //! remembered of it, is decided elsewhere.
 
 use std::fmt;
+use std::sync::Once;
 
 use argon2::{Argon2, Params, PasswordHash, PasswordVerifier};
 use bcrypt::HashParts;
+use tracing::warn;
 
 use crate::secret::{Fingerprint, Secret};
 
@@ -22,11 +24,15 @@ const ARGON2_MUCH_MEMORY_KIB: u32 = 64 * 1024;
 const ARGON2_PASSES: u32 = 16;
 const ARGON2_LANES: u32 = 16;
 
-const MALFORMED: &str = "looks like a hash, but is not a whole one";
+const MALFORMED: &str = "looks like a hash, but is not a whole one: where a shell, Compose or a template reads it, its $ \
+                         have to be kept from expansion (single quotes; $$ in Compose), or it goes into a file";
 const UNSUPPORTED: &str = "is hashed in a way that is not understood here; use bcrypt ($2y$) or argon2id";
 
+/// Beginnings of hashes that are understood.
+const OUR_HASHES: [&str; 4] = ["$2a$", "$2b$", "$2y$", "$argon2id$"];
+
 /// Beginnings of other hashes, as `crypt(3)`, `htpasswd` and LDAP write them.
-const OTHER_HASHES: [(&str, &str); 17] = [
+const OTHER_HASHES: [(&str, &str); 21] = [
     ("$1$", "MD5-crypt"),
     ("$2$", "bcrypt before its first correction"),
     ("$2x$", "bcrypt as a faulty library made it"),
@@ -44,7 +50,65 @@ const OTHER_HASHES: [(&str, &str); 17] = [
     ("{SSHA}", "salted SHA-1"),
     ("{S", "a hash of LDAP"),
     ("{MD5}", "MD5"),
+    ("{CRYPT}", "a hash of LDAP"),
+    ("{BCRYPT}", "a hash of LDAP"),
+    ("{ARGON2", "a hash of LDAP"),
+    ("{PBKDF2", "a hash of LDAP"),
 ];
+
+/// Why a text that somebody can only have meant as a hash is none; `None` for every other.
+///
+/// Taken for a plain password, it would let in whoever sends it: the stored hash itself, or what is left of it.
+fn not_a_hash(text: &str) -> Option<&'static str> {
+    let others = || OTHER_HASHES.iter().map(|(start, _)| start);
+    let is_hash = |text: &str| OUR_HASHES.iter().chain(others()).any(|start| text.starts_with(start));
+    let bare = text.trim_matches(|c: char| c.is_whitespace() || "\"'`\u{feff}".contains(c));
+    if bare != text && (is_hash(bare) || not_a_hash(bare).is_some()) {
+        return Some(
+            "is a hash with blanks, quotation marks or a byte order mark around it: leave the hash alone",
+        );
+    }
+    if text.split_once(':').is_some_and(|(user, rest)| !user.is_empty() && is_hash(rest.trim_start())) {
+        return Some("is a whole line of an htpasswd file: leave out the user and the colon");
+    }
+    if text.starts_with("$$") && is_hash(&text.replace("$$", "$")) {
+        return Some("is a hash whose $ are doubled, as a Compose file wants them: write each of them once");
+    }
+    (!is_hash(text) && is_mangled(text)).then_some(MALFORMED)
+}
+
+/// Whether it is what the expansion of `$` leaves of a hash: in `"$2y$10$N9…"` a shell sees `$2`, `$1` and `$N9…`.
+fn is_mangled(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_variant = |byte: Option<&u8>| byte.is_some_and(|byte| b"abxy".contains(byte));
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let headless = ["2a$", "2b$", "2y$", "argon2id$", "y$", "b$", "a$"].iter().any(|start| {
+        // Without what stood before it, a short beginning has to be followed by a cost.
+        text.strip_prefix(start).is_some_and(|rest| rest.get(2..3) == Some("$") || start.len() > 3)
+    });
+    let bcrypt = text.starts_with("$2") && (digit(2) || is_variant(bytes.get(2)) && digit(3));
+    let shell = is_variant(bytes.first())
+        && digit(1)
+        && matches!(bytes.get(2), Some(b'.' | b'/' | b'$'))
+        && bytes.len() >= 8
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"./$".contains(byte));
+    let argon2 =
+        (text.contains("m=") || text.starts_with("=19")) && text.contains(",t=") && text.contains(",p=");
+    headless || bcrypt || shell || argon2
+}
+
+/// Says once that a longer password was sent than bcrypt reads.
+fn remark_length(password: &str) {
+    static ONCE: Once = Once::new();
+    if password.len() > BCRYPT_LENGTH {
+        ONCE.call_once(|| {
+            warn!(
+                "a password of more than {BCRYPT_LENGTH} bytes was sent for METRICS_BASIC_AUTH_PASSWORD, which is a bcrypt \
+                 hash: bcrypt reads no further, so longer passwords are refused; use a shorter one, or argon2id"
+            );
+        });
+    }
+}
 
 /// A password, as far as it is known.
 pub(super) enum Password {
@@ -57,6 +121,9 @@ impl Password {
     /// Why the text can be no password here, as a phrase that follows the variable's name; the text is not in it.
     pub(super) fn parse(text: &Secret) -> Result<Self, String> {
         let exposed = text.expose();
+        if let Some(reason) = not_a_hash(exposed) {
+            return Err(reason.into());
+        }
         if ["$2a$", "$2b$", "$2y$"].iter().any(|start| exposed.starts_with(start)) {
             return Hash::parse(text).map(Self::Hashed);
         }
@@ -129,6 +196,7 @@ impl Hash {
         let verified = match self {
             // bcrypt repeats the password and a NUL: with NULs of its own, another password could give the same bytes.
             Self::Bcrypt { text, .. } => {
+                remark_length(candidate);
                 bcrypt::verify(candidate, text.expose()).unwrap_or(false) && candidate.len() <= BCRYPT_LENGTH
             }
             Self::Argon2id(hash) => {
@@ -310,9 +378,57 @@ mod tests {
         }
     }
 
+    /// Row A6 and its kind: none of these is a password, though each could be sent as one.
+    #[test]
+    fn a6_refuses_what_was_meant_as_a_hash_with_the_mend() {
+        let hash = "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+        let argon2id = argon2id_of("canary");
+        let rows = [
+            (format!("prometheus:{hash}"), "htpasswd"),
+            (format!("prometheus:{argon2id}"), "htpasswd"),
+            ("prometheus:$apr1$salt$hunter2hunter2".into(), "htpasswd"),
+            ("prometheus:{SHA}hunter2hunter2".into(), "htpasswd"),
+            (hash.replace('$', "$$"), "doubled"),
+            (argon2id.replace('$', "$$"), "doubled"),
+            (format!("\"{hash}\""), "quotation marks"),
+            (format!("'{hash}'"), "quotation marks"),
+            (format!(" {hash}"), "blanks"),
+            (format!("{hash} "), "blanks"),
+            (format!("\u{feff}{hash}"), "byte order mark"),
+            (format!("'prometheus:{hash}'"), "quotation marks"),
+            ("$2y$10".into(), "whole"),
+            ("$2y$10.IjZAgcfl7p92".into(), "whole"),
+            ("$2y10$N9qo8uLOickgx2".into(), "whole"),
+            ("$210.IjZAgcfl7p92".into(), "whole"),
+            ("2y$10$N9qo8uLOickgx2ZMRZoMye".into(), "whole"),
+            ("y$10$N9qo8uLOickgx2ZMRZoMye".into(), "whole"),
+            ("y0.IjZAgcfl7p92ldGxad68".into(), "whole"),
+            (argon2id[..argon2id.len() - 25].to_owned(), "whole"),
+            (argon2id.trim_start_matches('$').into(), "whole"),
+            ("=19=65536,t=3,p=4".into(), "whole"),
+            ("{CRYPT}$2y$10$hunter2hunter2".into(), "hashed in a way"),
+        ];
+        for (text, words) in rows {
+            let error = Password::parse(&Secret::new(text.as_str())).unwrap_err();
+            assert!(error.contains(words), "{text}: {error}");
+            assert!(!error.contains("hunter2") && !error.contains("N9qo"), "{error}");
+        }
+    }
+
     #[test]
     fn takes_other_texts_as_they_are() {
-        for text in ["p:w", "$ecret", "$2 bill", "{x}", "changeme"] {
+        let texts = [
+            "p:w",
+            "$ecret",
+            "$2 bill",
+            "{x}",
+            "changeme",
+            "a:b$c",
+            "y0ung-and-free",
+            "2b or not",
+            "it's $$$",
+        ];
+        for text in texts {
             assert!(matches!(Password::parse(&Secret::new(text)), Ok(Password::Plain(_))), "{text}");
         }
     }

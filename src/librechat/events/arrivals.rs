@@ -69,6 +69,13 @@ impl Arrivals {
         }
     }
 
+    /// A session is a login, whatever is in it.
+    pub fn see_login(&mut self, identity: Identity, sight: Sight) {
+        if self.known_sessions.recall(identity, sight).is_some_and(|(_, is_new)| is_new) {
+            self.logins.add([], sight.weight());
+        }
+    }
+
     pub fn forget(&mut self, at: Moment) {
         self.known_conversations.forget(at);
         self.known_sessions.forget(at);

@@ -53,7 +53,10 @@ async fn elsewhere(database: &Database) -> Result<Option<String>> {
     let mut best: Option<(usize, String)> = None;
     for name in others.take(DATABASES) {
         // One that may not be looked into is none to read either.
-        let Ok(found) = collections(&database.client().database(name)).await else { continue };
+        let Ok(Listed { collections: found, .. }) = collections(&database.client().database(name)).await
+        else {
+            continue;
+        };
         let is_librechat = found.len() >= FEW || found.iter().any(|collection| TELLING.contains(collection));
         if is_librechat && best.as_ref().is_none_or(|(most, _)| found.len() > *most) {
             best = Some((found.len(), name.to_owned()));
@@ -62,22 +65,30 @@ async fn elsewhere(database: &Database) -> Result<Option<String>> {
     Ok(best.map(|(_, name)| name))
 }
 
+/// The collections of LibreChat that there are, and whether these are all.
+pub(super) struct Listed {
+    pub collections: Vec<Collection>,
+    /// Otherwise those that may be read: of the others it is not known whether they exist.
+    pub is_complete: bool,
+}
+
 /// The collections of LibreChat that there are.
 ///
 /// # Errors
 /// Those of the server.
-pub(super) async fn collections(database: &Database) -> Result<Vec<Collection>> {
-    // Who may not list all collections may list those that they may read.
-    let own = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true };
-    let names = match names(database, own).await {
-        // Not every server knows these options.
+pub(super) async fn collections(database: &Database) -> Result<Listed> {
+    let (names, is_complete) = match names(database, doc! { "listCollections": 1, "nameOnly": true }).await {
+        Ok(names) => (names, true),
+        // Who may not list all collections may list those that they may read.
         Err(error) if matches!(*error.kind, ErrorKind::Command(_)) => {
-            names(database, doc! { "listCollections": 1 }).await?
+            let own = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true };
+            (names(database, own).await?, false)
         }
-        names => names?,
+        Err(error) => return Err(error),
     };
     let known = Collection::ALL.iter().copied();
-    Ok(known.filter(|known| names.iter().any(|name| name == known.name())).collect())
+    let collections = known.filter(|known| names.iter().any(|name| name == known.name())).collect();
+    Ok(Listed { collections, is_complete })
 }
 
 async fn names(database: &Database, list: Document) -> Result<Vec<String>> {

@@ -5,7 +5,7 @@
 
 engine=$servers/engine
 engine_packages=(docker.io containerd runc tini iptables libip4tc2 libip6tc2 libxtables12 libnftnl11 libnetfilter-conntrack3
-    libnfnetlink0 libmnl0 libdevmapper1.02.1 debootstrap)
+    libnfnetlink0 libmnl0 libdevmapper1.02.1 libseccomp2 debootstrap)
 
 # Why no engine can run here, in a few words; nothing where it can.
 why_no_engine() {

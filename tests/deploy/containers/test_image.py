@@ -6,9 +6,10 @@ import os
 import pathlib
 import subprocess
 import tarfile
+import tempfile
 import unittest
 
-from docker import docker, ends_within_a_second, healthy, image_name, inspect, process_status
+from docker import ROOT, docker, ends_within_a_second, healthy, image_name, inspect, process_status, run
 
 # As compose.yaml and the manifests run it.
 CONFINED = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "512m"]
@@ -35,6 +36,13 @@ class ImageTest(unittest.TestCase):
         self.assertNotIn("INTERP", outcome.stdout)
         self.assertNotIn("NEEDED", outcome.stdout)
         self.assertIn(os.environ["REVISION"], docker("run", "--rm", image_name(), "--version").stdout)
+
+    def test_the_program_for_archives_is_that_of_the_image(self):
+        with tempfile.TemporaryDirectory() as folder:
+            options = {"DOCKER_BUILD_OPTIONS": "--network none"}
+            run(ROOT / "deploy/release/programs.sh", folder, "linux/amd64", env=options)
+            program = pathlib.Path(folder) / "linux_amd64/librechat-exporter"
+            self.assertEqual(program.read_bytes(), pathlib.Path(os.environ["PROGRAM"]).read_bytes())
 
     def test_its_labels_name_source_version_and_license(self):
         (image,) = json.loads(docker("image", "inspect", image_name()).stdout)
