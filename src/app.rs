@@ -137,6 +137,7 @@ pub async fn serve<S: Source>(
         guard,
         requests,
         metrics_path,
+        headers: config.headers,
     });
 
     let pace = Pace { interval: config.refresh_interval, sweep: config.sweep_interval };

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use time::format_description::well_known::{Iso8601, Rfc3339};
 use time::{Date, OffsetDateTime};
 use tracing::{info, warn};
@@ -43,7 +43,7 @@ pub struct Cli {
     command: Option<Command>,
 }
 
-#[derive(Debug, Default, Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the metrics of the LibreChat at MONGO_URI (the default).
     #[command(after_long_help = help::ending(
@@ -53,8 +53,10 @@ enum Command {
         ],
         "MONGO_URI=mongodb://localhost:27017/LibreChat METRICS_BEARER_TOKEN_FILE=token librechat-exporter serve",
     ))]
-    #[default]
-    Serve,
+    Serve {
+        #[command(flatten)]
+        web: WebOptions,
+    },
     /// Serve the metrics of an embedded synthetic LibreChat that keeps living; needs no MongoDB.
     #[command(after_long_help = help::ending(
         &["HOST", "PORT", "METRICS_BEARER_TOKEN", "EMIT_PER_USER_METRICS", "LOG_LEVEL"],
@@ -64,6 +66,8 @@ enum Command {
         /// What the synthetic LibreChat is made from: the same seed gives the same one.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        #[command(flatten)]
+        web: WebOptions,
     },
     /// Read the database once, print the metrics and exit.
     #[command(after_long_help = help::ending(
@@ -103,6 +107,14 @@ enum Command {
     },
 }
 
+/// What Prometheus' own exporters call so.
+#[derive(Debug, Default, Args)]
+struct WebOptions {
+    /// A web configuration file (TLS, Basic users, headers, rate limit), as WEB_CONFIG_FILE.
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config_file: Option<String>,
+}
+
 const VERSION_AND_COMMIT: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_REVISION"), ")");
 
 fn instant(text: &str) -> Result<SystemTime, String> {
@@ -114,7 +126,7 @@ fn instant(text: &str) -> Result<SystemTime, String> {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let command = Cli::parse().command.unwrap_or_default();
+    let command = Cli::parse().command.unwrap_or(Command::Serve { web: WebOptions::default() });
     if matches!(command, Command::Settings) {
         // Asked for when something is wrong with them: none is looked at.
         return run(|| print(&help::settings()));
@@ -129,6 +141,12 @@ pub fn main() -> ExitCode {
         Command::CheckConfig { all, connect } => run(|| check_config::check_config(vars, all, connect)),
         command => {
             let mut vars = vars;
+            if let Command::Serve { web } | Command::Demo { web, .. } = &command
+                && let Some(file) = &web.web_config_file
+                && let Err(problem) = vars.set_by_option("WEB_CONFIG_FILE", file.clone())
+            {
+                return bad_configuration(&[problem]);
+            }
             match Config::read(&mut vars, needs) {
                 Ok(config) => run(|| dispatch(&command, config)),
                 Err(problems) => bad_configuration(&problems),
@@ -151,7 +169,7 @@ fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
     }
     let ended = match command {
         Command::Once { at } => return once(config, *at),
-        Command::Demo { seed } => {
+        Command::Demo { seed, .. } => {
             let demo = Arc::new(Demo::new(*seed, clock::now));
             block_on(app::serve(config, demo, Arc::new(app::login::Nobody), Vec::new()))?
         }

@@ -7,14 +7,18 @@ pub mod areas;
 pub mod guard;
 pub mod oauth2;
 pub mod secrets;
+pub mod web_config;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use self::areas::{Collection, Database, Guard, Limits, Listen, Log, OAuth2, Providers, Session, Tls};
+use http::HeaderMap;
+
+use self::areas::{Collection, Database, Guard, Limits, Listen, Log, OAuth2, Providers, Session, Tls, Web};
 use self::guard::GuardSettings;
 use self::secrets::{Loaded, load};
+use self::web_config::WebConfig;
 use crate::auth::bearer::weakness;
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
@@ -35,6 +39,7 @@ pub const VARIABLES: &[&[Variable]] = &[
     Database::VARIABLES,
     Collection::VARIABLES,
     Listen::VARIABLES,
+    Web::VARIABLES,
     Guard::VARIABLES,
     OAuth2::VARIABLES,
     Providers::VARIABLES,
@@ -64,6 +69,8 @@ pub struct Config {
     pub guard: GuardSettings,
     pub limits: LimitSettings,
     pub tls: Option<TlsSettings>,
+    /// What every answer carries besides.
+    pub headers: HeaderMap,
     pub log_level: LogLevel,
     /// `None`: what fits where the log goes.
     pub log_format: Option<LogFormat>,
@@ -124,10 +131,15 @@ impl Config {
     /// # Errors
     /// Every problem, in the order of the areas.
     pub fn read(vars: &mut Vars, needs: Needs) -> Result<Self, Vec<Problem>> {
+        // First: it says what variables would say.
+        let (headers, users) = match web_config::read(vars) {
+            Some(WebConfig { headers, users }) => (headers, users),
+            None => Default::default(),
+        };
         let mongo = mongo(vars, needs);
         let times = times(vars);
         let listen = listen(vars);
-        let guard = guard::read(vars);
+        let guard = guard::read(vars, users);
         let limits = limits(vars);
         let tls = tls(vars);
         let log = Log::read(vars);
@@ -144,6 +156,7 @@ impl Config {
                     guard,
                     limits,
                     tls,
+                    headers,
                     log_level: log.log_level,
                     log_format: log.log_format,
                     warnings,

@@ -43,7 +43,7 @@ use axum::handler::Handler;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 
@@ -58,6 +58,8 @@ pub struct Site {
     pub guard: guard::Guard,
     pub requests: record::Requests,
     pub metrics_path: path::MetricsPath,
+    /// What every answer carries besides.
+    pub headers: HeaderMap,
 }
 
 /// Which paths a listener serves.
@@ -123,8 +125,11 @@ fn panicked(_message: Box<dyn Any + Send>) -> Response {
 }
 
 /// What all answers carry.
-fn finish(mut response: Response) -> Response {
+fn finish(mut response: Response, more: &HeaderMap) -> Response {
     let headers = response.headers_mut();
+    more.iter().for_each(|(name, value)| {
+        headers.insert(name, value.clone());
+    });
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response

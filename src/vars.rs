@@ -108,6 +108,26 @@ impl Vars {
         self.given.contains_key(name)
     }
 
+    /// Says what the web configuration file says under `key`.
+    pub fn set_from_web_config(&mut self, name: &'static str, key: &'static str, value: String) {
+        let given = Given { value, origin: Origin::WebConfig { key }, prefixed: false };
+        self.given.insert(name.to_owned(), given);
+    }
+
+    /// Says what an option of the command line says.
+    ///
+    /// # Errors
+    /// When the variable says something, too.
+    pub fn set_by_option(&mut self, name: &'static str, value: String) -> Result<(), Problem> {
+        if self.is_given(name) {
+            return Err(Problem(format!(
+                "{name} and its option of the command line are both set: give it in one place"
+            )));
+        }
+        self.given.insert(name.to_owned(), Given { value, origin: Origin::Environment, prefixed: false });
+        Ok(())
+    }
+
     /// Whether the plain name was there and counts for LibreChat alone.
     pub fn is_left_to_librechat(&self, name: &str) -> bool {
         self.left.contains(name)
@@ -147,6 +167,7 @@ impl Vars {
         let place = match given.origin {
             Origin::Environment => "environment".to_owned(),
             Origin::File { line } => format!("{}, line {line}", self.file_name()),
+            Origin::WebConfig { key } => format!("WEB_CONFIG_FILE, {key}"),
         };
         if given.prefixed { format!("{place}, {PREFIX}{name}") } else { place }
     }
@@ -164,6 +185,7 @@ impl Vars {
         let line = match given.origin {
             Origin::Environment => None,
             Origin::File { line } => Some(format!("{}, line {line}", self.file_name())),
+            Origin::WebConfig { key } => Some(format!("{key} of WEB_CONFIG_FILE")),
         };
         let places: Vec<_> = prefixed.into_iter().chain(line).collect();
         if places.is_empty() { String::new() } else { format!(" ({})", places.join(", ")) }

@@ -33,8 +33,10 @@ complete -c librechat-exporter -n "__fish_librechat_exporter_needs_command" -f -
 complete -c librechat-exporter -n "__fish_librechat_exporter_needs_command" -f -a "settings" -d 'Print every variable with its default and what it means'
 complete -c librechat-exporter -n "__fish_librechat_exporter_needs_command" -f -a "healthcheck" -d 'Ask the local /health; exits with 0 when it answers 200, else with 1'
 complete -c librechat-exporter -n "__fish_librechat_exporter_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand serve" -l web.config.file -d 'A web configuration file (TLS, Basic users, headers, rate limit), as WEB_CONFIG_FILE' -r
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand demo" -l seed -d 'What the synthetic LibreChat is made from: the same seed gives the same one' -r
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand demo" -l web.config.file -d 'A web configuration file (TLS, Basic users, headers, rate limit), as WEB_CONFIG_FILE' -r
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand once" -l at -d 'The instant that all windows end at, as RFC 3339 has it (2026-01-31T12:00:00Z), or a date, which is its first instant in UTC; now when it is absent' -r
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand once" -s h -l help -d 'Print help (see more with \'--help\')'

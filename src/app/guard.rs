@@ -18,6 +18,7 @@ use crate::auth::policy::Policy;
 use crate::auth::session::secret::SessionSecret;
 use crate::auth::session::{Directory, Session};
 use crate::config::guard::GuardSettings;
+use crate::config::web_config::users_again;
 use crate::config::{LimitSettings, ListenSettings};
 use crate::http::guard::Guard;
 use crate::http::guard::allow_log::AllowLog;
@@ -109,7 +110,11 @@ fn policy(
             })
         });
         let file = basic.file.map(|file| file.live(Accounts::htpasswd));
-        let (slots, files): (_, Vec<_>) = account.into_iter().chain(file).unzip();
+        let web = basic.web.map(|web| {
+            let before = web.secret.clone();
+            web.live(move |secret| users_again(before.expose(), secret))
+        });
+        let (slots, files): (_, Vec<_>) = account.into_iter().chain(file).chain(web).unzip();
         watches.extend(files.into_iter().flatten());
         authorizers.push(Box::new(Basic::new(slots)));
     }

@@ -106,6 +106,16 @@ settings! {
 }
 
 settings! {
+    /// The file that Prometheus' own exporters take.
+    pub struct Web {
+        /// A web configuration file as Prometheus' own exporters have it (`--web.config.file`): certificate and key, client
+        /// certificates, Basic users with bcrypt hashes, headers, a rate limit. What it says must not be said by a variable
+        /// too. Absent: the variables alone count.
+        web_config_file: PathBuf;
+    }
+}
+
+settings! {
     /// Who is let in.
     pub struct Guard {
         /// A static token. Absent: tokens of this kind are no way in.

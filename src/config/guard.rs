@@ -42,6 +42,8 @@ pub struct BasicSettings {
     pub account: Option<(String, Loaded<Accounts>)>,
     /// `METRICS_BASIC_AUTH_FILE`
     pub file: Option<Loaded<Accounts>>,
+    /// `basic_auth_users` of `WEB_CONFIG_FILE`
+    pub web: Option<Loaded<Accounts>>,
 }
 
 #[derive(Debug)]
@@ -87,7 +89,8 @@ impl GuardSettings {
     }
 }
 
-pub fn read(vars: &mut Vars) -> Option<GuardSettings> {
+/// `web` are the users of the web configuration file.
+pub fn read(vars: &mut Vars, web: Option<Loaded<Accounts>>) -> Option<GuardSettings> {
     let oauth2 = oauth2::read(vars);
     let session = session(vars);
     let area = Guard::read(vars);
@@ -112,7 +115,7 @@ pub fn read(vars: &mut Vars) -> Option<GuardSettings> {
     );
     let account = password.and_then(|account| account_of(vars, user, account));
     let file = load_file(vars, "METRICS_BASIC_AUTH_FILE", area.metrics_basic_auth_file, Accounts::htpasswd);
-    let basic = account.zip(file).and_then(|(account, file)| basic(vars, account, file));
+    let basic = account.zip(file).and_then(|(account, file)| basic(vars, account, file, web));
     if let Some(family) = area.metrics_allowed_ips.as_ref().and_then(AllowList::whole_family) {
         vars.warn("METRICS_ALLOWED_IPS", format!("allows everyone who comes by {family}"));
     }
@@ -139,6 +142,7 @@ const CREDENTIALS: &[&str] = &[
     "METRICS_OAUTH2_",
     "METRICS_SESSION_",
     "JWT_REFRESH_SECRET_FILE",
+    "WEB_CONFIG_FILE",
 ];
 
 /// A credential that got lost on its way must not be what opens `/metrics`: an unset variable in a template, say.
@@ -189,6 +193,7 @@ fn basic(
     vars: &mut Vars,
     account: Option<(String, Loaded<Accounts>)>,
     file: Option<Loaded<Accounts>>,
+    web: Option<Loaded<Accounts>>,
 ) -> Option<Option<BasicSettings>> {
     if let (Some((_, account)), Some(file)) = (&account, &file)
         && account.value.shares_a_user(&file.value)
@@ -202,8 +207,20 @@ fn basic(
     if let Some(file) = &file {
         remark_memory(vars, "METRICS_BASIC_AUTH_FILE", &file.value);
     }
-    let is_on = account.is_some() || file.is_some();
-    Some(is_on.then_some(BasicSettings { account, file }))
+    for (other, variable) in [
+        (account.as_ref().map(|(_, account)| account), "METRICS_BASIC_AUTH_USER"),
+        (file.as_ref(), "METRICS_BASIC_AUTH_FILE"),
+    ] {
+        if let (Some(other), Some(web)) = (other, &web)
+            && other.value.shares_a_user(&web.value)
+        {
+            let text = format!("basic_auth_users has a user of {variable} too: give it in one place");
+            vars.problem("WEB_CONFIG_FILE", text);
+            return None;
+        }
+    }
+    let is_on = account.is_some() || file.is_some() || web.is_some();
+    Some(is_on.then_some(BasicSettings { account, file, web }))
 }
 
 fn remark_memory(vars: &mut Vars, variable: &str, accounts: &Accounts) {

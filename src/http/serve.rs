@@ -369,7 +369,8 @@ impl Service {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         place.activity.begin_answer();
-        Ok(finish(response).map(|body| Tracked::new(body, Arc::clone(&place.activity))))
+        let response = finish(response, &self.site.headers);
+        Ok(response.map(|body| Tracked::new(body, Arc::clone(&place.activity))))
     }
 }
 

@@ -30,7 +30,13 @@ const WRITABLE_BY_OTHERS: u32 = 0o002;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     Environment,
-    File { line: usize },
+    File {
+        line: usize,
+    },
+    /// The web configuration file says it, under this key.
+    WebConfig {
+        key: &'static str,
+    },
 }
 
 /// One variable, whoever it belongs to.

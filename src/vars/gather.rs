@@ -104,7 +104,7 @@ impl Vars {
     /// Where a line is, behind the name that stands in it.
     fn line(&self, origin: Origin) -> String {
         match origin {
-            Origin::Environment => String::new(),
+            Origin::Environment | Origin::WebConfig { .. } => String::new(),
             Origin::File { line } => format!(" ({}, line {line})", self.file_name()),
         }
     }
@@ -202,6 +202,7 @@ impl Neighbours {
         let beside = match pair.origin {
             Origin::Environment => self.in_environment,
             Origin::File { .. } => self.in_file,
+            Origin::WebConfig { .. } => false,
         };
         beside && names::SHARED.contains(&pair.name.as_str())
     }

@@ -48,8 +48,9 @@ pub(crate) async fn serve(
     let guard =
         guard::build(config.guard, limits, listen, directory, &mut registry, &mut Vec::new()).unwrap();
     let exposition = Arc::new(Exposition::new(registry, Duration::MAX, std::time::SystemTime::now()));
-    let site =
-        Arc::new(Site { exposition, status, guard, requests, metrics_path: config.listen.metrics_path });
+    let metrics_path = config.listen.metrics_path;
+    let headers = http::HeaderMap::new();
+    let site = Arc::new(Site { exposition, status, guard, requests, metrics_path, headers });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = Target::Tcp(listener.local_addr().unwrap());
     let router = router(Surface::Whole, Arc::clone(&site));

@@ -80,3 +80,4 @@ mod settings;
 mod signals;
 mod surface;
 mod unix_socket;
+mod web_config;
