@@ -102,7 +102,7 @@ async fn row_194_without_the_issuer_the_process_starts_and_other_ways_in_work() 
     let sent = headers("wrong-token");
     let caller = Caller::new(None, &sent).unwrap();
     let denial = policy.authorize(policy.admit(None).unwrap(), &caller).await.unwrap_err();
-    assert_eq!((denial.reason, denial.retry_after), (Reason::JwtMalformed, None));
+    assert_eq!((denial.reason, denial.retry_after), (Reason::WrongToken, None));
 }
 
 #[tokio::test(start_paused = true)]

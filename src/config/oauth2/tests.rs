@@ -230,7 +230,7 @@ fn e8_what_is_no_such_file_is_refused() {
         ("issuers:\n- {audience: x, audience: y}\n", "line 2"),
         ("issuers: [\n", "YAML"),
         ("issuers:\n- {name: a, issuer: x, jwks_uri: 'https://x/?CANARY', audience: [\n", "YAML"),
-        ("\n", "mapping"),
+        ("\n", "has no list"),
     ] {
         let (settings, problems, _) = file(text);
         let all = problems.join("\n");
