@@ -50,7 +50,7 @@ impl Served {
 
     /// The exposition, once there is one with LibreChat's figures.
     fn exposition(&self, accept: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             if let Some(text) = self.get(accept).filter(|text| text.contains("librechat_user_count")) {
                 return text;
@@ -201,6 +201,7 @@ fn unit(name: &str) -> &'static str {
         ("net_satisfaction", "percent"),
         ("periodicity", "percent"),
         ("_ratio", "ratio"),
+        ("credits_granted_usd", "USD"),
         ("_credits", "credits"),
         ("cost", "USD"),
         ("_per_use", "1"),
@@ -235,7 +236,13 @@ fn page(text: &str) -> String {
          (`librechat_exporter_snapshot_timestamp_seconds`); percentages are 0 to 100, and 0 of nothing. A figure that \
          does not exist, such as a mean over nothing, is left out. An email domain is what follows the first `@` of an \
          address, in lower case, else `unknown`. Beyond `METRICS_MAX_LABEL_VALUES` values of a label the smallest go \
-         into `other`, or are left out where they do not add up.\n\n## LibreChat\n\n{}\n## The exporter itself\n\n\
+         into `other`, or are left out where they do not add up.\n\nA document whose `_id` is more than a minute younger \
+         than its `createdAt` is a copy, which forks, duplicates and imports make: it counts in gauges, in \
+         `librechat_messages_created_total` and in `librechat_copied_messages_total`, and in nothing else that happens. \
+         Clocks of LibreChat and MongoDB that differ by more than a minute make everything a copy, which shows in the \
+         latter.\n\nCosts are what LibreChat's ledger says, which is not the provider's bill: failed answers are booked by \
+         estimate, stopped ones partly or not at all, and speech, OCR and embeddings never. Where LibreChat refuses \
+         before it saves anything (no balance, an unknown model), nothing can be counted.\n\n## LibreChat\n\n{}\n## The exporter itself\n\n\
          Families of access tokens (`jwt_`) exist only while that method is on.\n\n{}",
         table(folds.collect()),
         table(own(text))

@@ -53,6 +53,7 @@ mod docs;
 mod gauges;
 mod golden;
 mod harness;
+mod ledgers;
 mod librechat_unbroken;
 mod mistakes;
 mod mtls;
