@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # The steps of the Dockerfile as far as they go without a Docker engine: its context as .dockerignore leaves it, its
 # build command as it stands there with the environment of each architecture's stage, and its final stage's needs: a
-# static program, user and health check. Sourced by .ci/run, after tests/servers/fetch.sh.
+# static program, user and health check. For amd64 only where tests/deploy/containers/run has built no image, which takes
+# longer to compile than everything else. Sourced by .ci/run, after tests/servers/fetch.sh.
 # shellcheck disable=SC2154 # $servers is of that file
 
 # image_context FOLDER: copies what .dockerignore lets in. It names every path with `!` after a `*`.
@@ -37,7 +38,7 @@ image_steps() {
     mkdir -p target/image-cache
     ln -s ../image-cache target/image/target
     # Since the build is for a named target, flags for it stay away from what runs while building.
-    image_program amd64
+    if [[ ! -e target/image-program ]]; then image_program amd64; fi
     if [[ $(uname -m) != x86_64 ]]; then
         printf 'the program for arm64 was not built: the compiler for it comes for x86-64 only\n'
     elif ! rustup target add aarch64-unknown-linux-gnu; then

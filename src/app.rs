@@ -20,16 +20,19 @@ use self::signals::Signals;
 use crate::auth::session::Directory;
 use crate::config::{Config, TlsSettings};
 use crate::exposition::body::Coding;
+use crate::exposition::limit::Limiter;
 use crate::exposition::{Exposition, Format, Snapshot};
 use crate::http::listener::{Address, Listener};
 use crate::http::serve::Server;
 use crate::http::{Site, Surface, record, router};
-use crate::librechat::collector::{Collector, Pace, fold, moment, report_contents};
+use crate::librechat::collector::{Collector, Pace, fold, limit, moment, report_contents};
+use crate::librechat::fold::readable::leave_out;
 use crate::librechat::mongo::Mongo;
 use crate::librechat::mongo::uri::Uri;
 use crate::librechat::scope::Options;
-use crate::librechat::source::{Contents, Source};
+use crate::librechat::source::Source;
 use crate::librechat::status::Status;
+use crate::limit::lockout::Lockout;
 use crate::reload::metrics::Reloads;
 use crate::reload::{Reloader, Watch};
 use crate::telemetry::{self, clock};
@@ -66,6 +69,7 @@ fn on_a_thread_of_its_own(
 /// The database of the settings, and what keeps its connection string current.
 pub fn mongo(config: &mut Config) -> Option<(Arc<Mongo>, Vec<Watch>)> {
     let settings = config.mongo.take()?;
+    info!("reading the database {} at {}", settings.settings.database_name(), settings.uri.value.hosts());
     let mongo = Arc::new(Mongo::new(settings.settings));
     let slot = Arc::clone(&mongo);
     let watch = settings.uri.watch(move |secret| Uri::parse(&secret).map(|uri| slot.reconnect(uri)));
@@ -80,13 +84,18 @@ pub async fn once<S: Source>(source: &S, options: Options, at: SystemTime) -> an
     let mut registry = Registry::default();
     let status = Status::register(&mut registry, clock::now);
     let started = Instant::now();
-    report_contents(&mut Contents::LibreChat, source.prepare().await?);
+    let contents = source.prepare().await?;
+    report_contents(None, &contents);
+    status.set_collections_found(contents.collections);
     status.tell_indexes(Some(&source.indexes().await?));
     let folds = fold(source, &status, options, moment(at)).await?;
     status.finish_once(at, started.elapsed());
-    let snapshot = Snapshot::render(folds.export(moment(at)), at, started);
+    let mut samples = folds.export(moment(at));
+    leave_out(&mut samples, &source.unreadable());
+    limit(&mut Limiter::new(options.max_series), &mut samples);
+    let snapshot = Snapshot::render(samples, at, started);
     // Only what the fold says of itself: the metrics of a process that is gone mean nothing in a textfile.
-    let exposition = Exposition::new(registry, Duration::MAX);
+    let exposition = Exposition::new(registry, Duration::MAX, at);
     exposition.publish(snapshot);
     let body = exposition.body(Format::Classic, Coding::Identity, started).concat();
     String::from_utf8(body).context("the exposition is not text")
@@ -104,6 +113,7 @@ pub async fn serve<S: Source>(
 ) -> anyhow::Result<Ended> {
     let signals = Signals::install()?;
     let listeners = bind(&config).await?;
+    report_guard(&config);
     let mut registry = Registry::default();
     telemetry::register_build_info(&mut registry);
     telemetry::process::register(&mut registry);
@@ -113,7 +123,10 @@ pub async fn serve<S: Source>(
     let reloads = Reloads::register(own);
     let tls = config.tls.map(|tls| acceptor(tls, own, &mut watches));
     let guard = guard::build(config.guard, &config.limits, &config.listen, directory, own, &mut watches)?;
-    let exposition = Arc::new(Exposition::new(registry, config.max_staleness));
+    if let Some(lockout) = guard.lockout.clone() {
+        Signals::on_hangup(move || lift_locks(&lockout))?;
+    }
+    let exposition = Arc::new(Exposition::new(registry, config.max_staleness, clock::now()));
     let site =
         Arc::new(Site { exposition: Arc::clone(&exposition), status: Arc::clone(&status), guard, requests });
 
@@ -150,6 +163,13 @@ pub async fn serve<S: Source>(
     }
 }
 
+/// For an operator who has mended a scraper and does not want to wait.
+fn lift_locks(lockout: &Lockout) {
+    let locked = lockout.locked(Instant::now());
+    lockout.lift();
+    info!(locked, "lifted all locks");
+}
+
 /// Both sockets or none: an exporter that is half up looks as if it were well.
 async fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, Surface)>> {
     let mut listeners = Vec::new();
@@ -161,16 +181,28 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, Surface)>> {
         ],
     };
     for (variables, address, surface) in surfaces {
-        match address.bind().await {
+        match address.bind(config.listen.socket_mode).await {
             Ok(listener) => listeners.push((listener, *surface)),
             Err(error) => bail!("{variables}: cannot listen on {address}: {error}"),
         }
-        info!(%address, "listening");
+        let is_tls = config.tls.as_ref().is_some_and(|tls| *surface != Surface::Public || tls.on_public);
+        let scheme = if is_tls { "https" } else { "http" };
+        info!(%address, scheme, "listening: {}", surface.paths());
         if surface_is_open(config, *surface) && !address.is_local() {
             warn!(%address, "/metrics is open: whoever can reach this address may read it");
         }
     }
     Ok(listeners)
+}
+
+/// Says what is asked of callers; that nothing is, is said where it is dangerous.
+fn report_guard(config: &Config) {
+    let methods = config.guard.methods();
+    if methods.is_empty() {
+        info!("no authentication method is set");
+    } else {
+        info!("/metrics asks, in this order: {}", methods.join(", "));
+    }
 }
 
 /// TLS on the listeners that speak it.

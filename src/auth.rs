@@ -99,6 +99,11 @@ pub trait Authorizer: Send + Sync {
 
     fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a>;
 
+    /// What of the cookies it judges, when there is no `Authorization`: to tell one credential from another.
+    fn cookie<'r>(&self, _caller: &Caller<'r>) -> Option<&'r str> {
+        None
+    }
+
     /// When asking again may help after a refusal that is not the caller's doing, as far as that is known now.
     fn retry_after(&self) -> Duration {
         Duration::from_secs(5)

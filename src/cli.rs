@@ -1,7 +1,9 @@
-//! The command line: `serve`, `demo`, `once`, `check-config`, `healthcheck`, one function each.
+//! The command line: `serve`, `demo`, `once`, `check-config`, `settings`, `healthcheck`, one function each.
 
 pub mod check_config;
+mod connect;
 pub mod healthcheck;
+pub mod help;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -11,21 +13,31 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-use tracing::warn;
+use time::format_description::well_known::{Iso8601, Rfc3339};
+use time::{Date, OffsetDateTime};
+use tracing::{info, warn};
 
 use crate::app::{self, Ended};
 use crate::config::{Config, Needs, VARIABLES};
 use crate::librechat::demo::Demo;
 use crate::telemetry::{clock, logging};
+use crate::vars::environment::Environment;
 use crate::vars::{self, Problem, Vars};
 
 /// LibreChat's usage, cost, quality and health as Prometheus metrics, behind a guarded /metrics.
 ///
 /// Settings come from environment variables; a .env file in the working folder is read too.
 #[derive(Debug, Parser)]
-#[command(name = "librechat-exporter", version = VERSION_AND_COMMIT, about, long_about)]
+#[command(
+    name = "librechat-exporter",
+    version = VERSION_AND_COMMIT,
+    about,
+    long_about,
+    after_long_help = help::ending(
+        &["MONGO_URI", "HOST", "PORT", "METRICS_BEARER_TOKEN", "METRICS_ALLOWED_IPS"],
+        "MONGO_URI=mongodb://localhost:27017/LibreChat librechat-exporter",
+    )
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -34,23 +46,56 @@ pub struct Cli {
 #[derive(Debug, Default, Subcommand)]
 enum Command {
     /// Serve the metrics of the LibreChat at MONGO_URI (the default).
+    #[command(after_long_help = help::ending(
+        &[
+            "MONGO_URI", "HOST", "PORT", "METRICS_PORT", "METRICS_BEARER_TOKEN", "METRICS_BEARER_TOKEN_FILE",
+            "METRICS_OAUTH2_ISSUER", "METRICS_ALLOWED_IPS", "TLS_CERT_FILE", "REFRESH_INTERVAL", "LOG_LEVEL",
+        ],
+        "MONGO_URI=mongodb://localhost:27017/LibreChat METRICS_BEARER_TOKEN_FILE=token librechat-exporter serve",
+    ))]
     #[default]
     Serve,
     /// Serve the metrics of an embedded synthetic LibreChat that keeps living; needs no MongoDB.
+    #[command(after_long_help = help::ending(
+        &["HOST", "PORT", "METRICS_BEARER_TOKEN", "EMIT_PER_USER_METRICS", "LOG_LEVEL"],
+        "HOST=127.0.0.1 librechat-exporter demo, then curl http://127.0.0.1:9087/metrics",
+    ))]
     Demo {
         /// What the synthetic LibreChat is made from: the same seed gives the same one.
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Fold the database once, print the exposition and exit.
+    /// Read the database once, print the metrics and exit.
+    #[command(after_long_help = help::ending(
+        &["MONGO_URI", "MONGO_DATABASE", "TENANT_ID", "EMIT_PER_USER_METRICS", "METRICS_MAX_LABEL_VALUES"],
+        "MONGO_URI=mongodb://localhost:27017/LibreChat librechat-exporter once --at 2026-01-31 > librechat.prom",
+    ))]
     Once {
-        /// The instant that all windows are of, as RFC 3339 has it (2026-01-31T12:00:00Z); now when it is absent.
+        /// The instant that all windows end at, as RFC 3339 has it (2026-01-31T12:00:00Z), or a date, which is its first
+        /// instant in UTC; now when it is absent.
         #[arg(long, value_name = "RFC3339", value_parser = instant)]
         at: Option<SystemTime>,
     },
-    /// Check the settings, print them without secrets, and say which authorizers are on.
-    CheckConfig,
+    /// Check the settings, print those that are not the default, and say what is read, served and asked of callers.
+    #[command(after_long_help = help::ending(
+        &["MONGO_URI", "METRICS_AUTH_REQUIRED", "DISABLE_AUTH"],
+        "METRICS_AUTH_REQUIRED=true librechat-exporter check-config",
+    ))]
+    CheckConfig {
+        /// Print every variable, those with their defaults too.
+        #[arg(long)]
+        all: bool,
+        /// Also connect to MongoDB, and say what it can do and what it refuses.
+        #[arg(long)]
+        connect: bool,
+    },
+    /// Print every variable with its default and what it means.
+    Settings,
     /// Ask the local /health; exits with 0 when it answers 200, else with 1.
+    #[command(after_long_help = help::ending(
+        &["HOST", "PORT", "TLS_CERT_FILE", "TLS_HEALTH"],
+        "librechat-exporter healthcheck --url http://127.0.0.1:9087/readyz",
+    ))]
     Healthcheck {
         /// What to ask instead of /health on HOST and PORT.
         #[arg(long)]
@@ -61,22 +106,27 @@ enum Command {
 const VERSION_AND_COMMIT: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_REVISION"), ")");
 
 fn instant(text: &str) -> Result<SystemTime, String> {
-    OffsetDateTime::parse(text, &Rfc3339)
-        .map(SystemTime::from)
-        .map_err(|_| "not an instant like 2026-01-31T12:00:00Z".into())
+    let instant = OffsetDateTime::parse(text, &Rfc3339).ok();
+    let day = || Date::parse(text, &Iso8601::DATE).ok().map(|date| date.midnight().assume_utc());
+    let instant = instant.or_else(day).map(SystemTime::from);
+    instant.ok_or_else(|| "not an instant like 2026-01-31T12:00:00Z, nor a date like 2026-01-31".into())
 }
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let command = Cli::parse().command.unwrap_or_default();
-    let vars = match vars::environment(Path::new(".")) {
-        Ok(pairs) => Vars::new(pairs, VARIABLES),
+    if matches!(command, Command::Settings) {
+        // Asked for when something is wrong with them: none is looked at.
+        return run(|| print(&help::settings()));
+    }
+    let vars = match Environment::read(Path::new(".")) {
+        Ok(found) => Vars::gather(found, VARIABLES),
         Err(problem) => return bad_configuration(&[problem]),
     };
     let needs = if matches!(command, Command::Demo { .. }) { Needs::Nothing } else { Needs::Mongo };
     match command {
         Command::Healthcheck { url } => run(|| healthcheck::healthcheck(vars, url.as_deref())),
-        Command::CheckConfig => run(|| Ok(check_config::check_config(vars))),
+        Command::CheckConfig { all, connect } => run(|| check_config::check_config(vars, all, connect)),
         command => {
             let mut vars = vars;
             match Config::read(&mut vars, needs) {
@@ -88,7 +138,14 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
-    logging::init(config.log_level, config.log_format.unwrap_or_else(logging::LogFormat::fitting));
+    let format = config.log_format.unwrap_or_else(logging::LogFormat::fitting);
+    logging::init(config.log_level, format, vars::environment::wants_colors());
+    if !matches!(command, Command::Once { .. }) {
+        info!("librechat-exporter {VERSION_AND_COMMIT}");
+    }
+    for note in &config.notes {
+        info!("{note}");
+    }
     for warning in &config.warnings {
         warn!("{warning}");
     }
@@ -113,7 +170,11 @@ fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
 fn once(mut config: Config, at: Option<SystemTime>) -> anyhow::Result<ExitCode> {
     let (mongo, _) = app::mongo(&mut config).context("MONGO_URI is missing")?;
     let text = block_on(app::once(&*mongo, config.options, at.unwrap_or_else(clock::now)))?;
-    std::io::stdout().write_all(text.as_bytes()).context("the exposition cannot be written")?;
+    print(&text)
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    std::io::stdout().write_all(text.as_bytes()).context("standard output cannot be written")?;
     Ok(ExitCode::SUCCESS)
 }
 

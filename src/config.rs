@@ -15,11 +15,14 @@ use std::time::Duration;
 use self::areas::{Collection, Database, Guard, Limits, Listen, Log, OAuth2, Session, Tls};
 use self::guard::GuardSettings;
 use self::secrets::{Loaded, load};
+use crate::auth::bearer::weakness;
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
-use crate::http::listener::Address;
+use crate::http::listener::socket::SocketMode;
+use crate::http::listener::{Address, Host};
 use crate::librechat::mongo;
 use crate::librechat::mongo::uri::Uri;
+use crate::librechat::pseudonym::Salt;
 use crate::librechat::scope::{Options, UserLabel};
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use crate::tls::Acceptor;
@@ -64,6 +67,8 @@ pub struct Config {
     pub log_format: Option<LogFormat>,
     /// What works and is probably not meant: one line each.
     pub warnings: Vec<String>,
+    /// What is worth a line though nothing is wrong: which `.env` file was read.
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -77,6 +82,8 @@ pub struct ListenSettings {
     pub public: Address,
     /// Where `/metrics` is instead, when that is elsewhere.
     pub metrics: Option<Address>,
+    /// Of every Unix socket that is made.
+    pub socket_mode: SocketMode,
     pub trust: TrustProxy,
     pub header: ProxyHeader,
 }
@@ -127,6 +134,7 @@ impl Config {
                     log_level: log.log_level,
                     log_format: log.log_format,
                     warnings,
+                    notes: vars.take_notes(),
                 })
             }
             _ => Err(problems),
@@ -138,17 +146,32 @@ impl Config {
 fn mongo(vars: &mut Vars, needs: Needs) -> Option<Option<MongoSettings>> {
     let area = Database::read(vars);
     let uri = load(vars, ["MONGO_URI", "MONGO_URI_FILE"], area.mongo_uri, area.mongo_uri_file, Uri::parse)?;
+    let others = vars.take_other_mongo_uris();
     match (uri, needs) {
         (Some(uri), _) => {
+            for name in others {
+                vars.warn(&name, "is not read; did you mean MONGO_URI, which is set too?");
+            }
+            if let Some(warning) = uri.value.warning() {
+                vars.warn("MONGO_URI", warning);
+            }
             let settings = mongo::Settings {
                 uri: uri.value.clone(),
                 database: area.mongo_database,
                 pool_size: area.mongo_pool_size.0,
                 tenant: area.tenant_id,
+                read_concern: area.read_concern,
             };
             Some(Some(MongoSettings { uri, settings }))
         }
         (None, Needs::Nothing) => Some(None),
+        (None, Needs::Mongo) if !others.is_empty() => {
+            vars.problem(
+                "MONGO_URI",
+                format!("is missing, and {} is not a variable; did you mean MONGO_URI?", others.join(", ")),
+            );
+            None
+        }
         (None, Needs::Mongo) => {
             vars.problem(
                 "MONGO_URI",
@@ -178,8 +201,17 @@ fn times(vars: &mut Vars) -> Option<Times> {
     }
     let (refresh_interval, max_staleness) = (area.refresh_interval.0, area.metrics_max_staleness.0);
     if refresh_interval < SHORTEST {
-        vars.problem("REFRESH_INTERVAL", "must be at least 100 ms");
+        let reading = reading(vars, "REFRESH_INTERVAL", refresh_interval).unwrap_or_default();
+        vars.problem("REFRESH_INTERVAL", format!("must be at least 100 ms{reading}"));
         return None;
+    }
+    let spans = [
+        ("REFRESH_INTERVAL", refresh_interval),
+        ("METRICS_MAX_STALENESS", max_staleness),
+        ("SWEEP_INTERVAL", area.sweep_interval.0),
+    ];
+    for (name, span) in spans {
+        warn_of_milliseconds(vars, name, span);
     }
     let sweep_interval = area.sweep_interval.0;
     if sweep_interval < refresh_interval {
@@ -192,12 +224,40 @@ fn times(vars: &mut Vars) -> Option<Times> {
     if max_staleness <= refresh_interval {
         vars.warn("METRICS_MAX_STALENESS", "is not longer than REFRESH_INTERVAL: figures will come and go");
     }
-    let label = if area.anonymize_email_label.0 { UserLabel::Id } else { UserLabel::Email };
+    let salt = load(
+        vars,
+        ["METRICS_USER_ID_SALT", "METRICS_USER_ID_SALT_FILE"],
+        area.metrics_user_id_salt,
+        area.metrics_user_id_salt_file,
+        |secret| Ok(Salt::new(secret)),
+    )?;
+    if let Some(weakness) = salt.as_ref().and_then(|salt| weakness(salt.secret.expose())) {
+        vars.warn("METRICS_USER_ID_SALT", weakness);
+    }
+    let label = match salt {
+        Some(salt) => UserLabel::Pseudonym(salt.value),
+        None if area.anonymize_email_label.0 => UserLabel::Id,
+        None => UserLabel::Email,
+    };
     let options = Options {
         per_user: area.emit_per_user_metrics.0.then_some(label),
         max_label_values: usize::try_from(area.metrics_max_label_values.0).unwrap_or(usize::MAX),
+        max_series: usize::try_from(area.metrics_max_series.0).unwrap_or(usize::MAX),
     };
     Some(Times { refresh_interval, max_staleness, sweep_interval, options })
+}
+
+/// Both readings of a number without a unit that is hardly meant as milliseconds.
+fn reading(vars: &Vars, name: &str, span: Duration) -> Option<String> {
+    let millis = span.as_millis();
+    let is_odd = vars.is_bare_number(name) && millis > 0 && span < Duration::from_secs(1);
+    is_odd.then(|| format!(": {millis} is {millis} ms; for seconds write {millis}s"))
+}
+
+fn warn_of_milliseconds(vars: &mut Vars, name: &str, span: Duration) {
+    if let Some(reading) = reading(vars, name, span) {
+        vars.warn(name, format!("is hardly meant{reading}"));
+    }
 }
 
 /// Where the variables say to listen; what is wrong with them goes to `vars`.
@@ -211,12 +271,26 @@ pub fn listen(vars: &mut Vars) -> ListenSettings {
             port: port.map_or(public.port, |port| port.0),
         }),
     };
+    let is_socket = |host: &Host| matches!(host, Host::Unix(_));
+    if let Some(metrics) = &metrics
+        && is_socket(&metrics.host)
+        && metrics.host == public.host
+    {
+        vars.problem("METRICS_HOST", "must be another than HOST: a socket has no port that could be another");
+    }
+    if vars.is_given("METRICS_SOCKET_MODE")
+        && !is_socket(&public.host)
+        && !metrics.as_ref().is_some_and(|metrics| is_socket(&metrics.host))
+    {
+        vars.warn("METRICS_SOCKET_MODE", "has no effect: neither HOST nor METRICS_HOST is a socket");
+    }
     if area.trust_proxy.counts_hops() {
         vars.warn("TRUST_PROXY", "counts hops, which is only safe when nothing can reach this port directly");
     }
     ListenSettings {
         metrics: metrics.filter(|metrics| *metrics != public),
         public,
+        socket_mode: area.metrics_socket_mode,
         trust: area.trust_proxy,
         header: area.trust_proxy_header,
     }
@@ -230,6 +304,13 @@ fn limits(vars: &mut Vars) -> Option<LimitSettings> {
     if window.is_zero() && (metrics.is_some() || health.is_some()) {
         vars.problem("RATE_LIMIT_WINDOW_MS", "must not be 0; RATE_LIMIT_MAX=0 turns a limit off");
         return None;
+    }
+    if vars.is_bare_number("RATE_LIMIT_WINDOW_MS") && !window.is_zero() && window < Duration::from_secs(1) {
+        let millis = window.as_millis();
+        vars.warn(
+            "RATE_LIMIT_WINDOW_MS",
+            format!("is hardly meant: {millis} is {millis} ms; for seconds write {millis}000"),
+        );
     }
     let ttl = Duration::from_secs(area.metrics_brute_force_ttl_seconds.0.into());
     let lockout = NonZeroU32::new(area.metrics_brute_force_max_failed_attempts.0)

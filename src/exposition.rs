@@ -13,11 +13,15 @@ pub mod buckets;
 pub mod cap;
 pub mod classic;
 pub mod family;
+pub mod label;
+pub mod limit;
+pub mod native;
 pub mod optional;
+pub mod protobuf;
 pub mod samples;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -25,16 +29,19 @@ use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
 
 use self::body::{Coded, Coding};
+use self::protobuf::Natives;
 use self::samples::Samples;
 use crate::secret::Live;
 
-/// Which text format a scraper asked for.
+/// Which format a scraper asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// OpenMetrics 1.0.
     OpenMetrics,
     /// Prometheus' own text format 0.0.4.
     Classic,
+    /// Prometheus' protocol buffers, the only format with native histograms.
+    Protobuf,
 }
 
 impl Format {
@@ -43,6 +50,9 @@ impl Format {
         match self {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Self::Classic => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Protobuf => {
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+            }
         }
     }
 }
@@ -56,25 +66,36 @@ pub struct Snapshot {
     folded: Instant,
     openmetrics: Coded,
     classic: Coded,
+    natives: Natives,
+    /// Made when it is first asked for, as the codings are: few ask.
+    protobuf: OnceLock<Coded>,
 }
 
 impl Snapshot {
     /// Renders, which takes milliseconds for a large exposition.
     pub fn render(samples: Samples, at: SystemTime, folded: Instant) -> Self {
+        let natives = samples.natives();
         let openmetrics = samples.render();
         let classic = classic::rewrite(&openmetrics);
-        Self { at, folded, openmetrics: Coded::new(openmetrics), classic: Coded::new(classic) }
+        Self {
+            at,
+            folded,
+            openmetrics: Coded::new(openmetrics),
+            classic: Coded::new(classic),
+            natives,
+            protobuf: OnceLock::new(),
+        }
     }
 
-    /// The uncompressed text, without the end marker of OpenMetrics.
-    pub fn text(&self, format: Format) -> &[u8] {
-        self.coded(format).identity()
-    }
-
-    fn coded(&self, format: Format) -> &Coded {
+    fn coded(&self, format: Format, created: SystemTime) -> &Coded {
         match format {
             Format::OpenMetrics => &self.openmetrics,
             Format::Classic => &self.classic,
+            Format::Protobuf => self.protobuf.get_or_init(|| {
+                // It was text a moment ago.
+                let text = str::from_utf8(self.openmetrics.identity()).unwrap_or_default();
+                Coded::new(protobuf::rewrite(text, &self.natives, created))
+            }),
         }
     }
 }
@@ -84,6 +105,8 @@ pub struct Exposition {
     snapshot: Live<Option<Arc<Snapshot>>>,
     registry: Registry,
     max_staleness: Duration,
+    /// When the counters were 0.
+    created: SystemTime,
 }
 
 impl fmt::Debug for Exposition {
@@ -95,8 +118,9 @@ impl fmt::Debug for Exposition {
 impl Exposition {
     /// `registry` holds the exporter's own metrics, read anew for each scrape; a snapshot older than `max_staleness`
     /// is left out, so that old values do not pass for current ones.
-    pub fn new(registry: Registry, max_staleness: Duration) -> Self {
-        Self { snapshot: Live::new(None), registry, max_staleness }
+    /// All counters began at `created`.
+    pub fn new(registry: Registry, max_staleness: Duration, created: SystemTime) -> Self {
+        Self { snapshot: Live::new(None), registry, max_staleness, created }
     }
 
     pub fn publish(&self, snapshot: Snapshot) {
@@ -110,20 +134,21 @@ impl Exposition {
             .as_ref()
             .as_ref()
             .filter(|snapshot| now.saturating_duration_since(snapshot.folded) <= self.max_staleness);
-        body::splice(coding, fresh.map(|snapshot| snapshot.coded(format)), self.live(format))
+        body::splice(coding, fresh.map(|snapshot| snapshot.coded(format, self.created)), self.live(format))
     }
 
     /// The exporter's own metrics as they are now, with the end marker where the format has one.
-    pub fn live(&self, format: Format) -> String {
+    pub fn live(&self, format: Format) -> Bytes {
         let mut text = String::with_capacity(16 * 1024);
         // Writing to a String fails only when a metric does, and ours are integers and constants.
         let _ = encode_registry(&mut text, &self.registry);
         match format {
             Format::OpenMetrics => {
                 let _ = encode_eof(&mut text);
-                text
+                text.into()
             }
-            Format::Classic => classic::rewrite(&text),
+            Format::Classic => classic::rewrite(&text).into(),
+            Format::Protobuf => protobuf::rewrite(&text, &Natives::new(), self.created).into(),
         }
     }
 }

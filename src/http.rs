@@ -66,6 +66,15 @@ pub enum Surface {
 }
 
 impl Surface {
+    /// The paths, in words.
+    pub const fn paths(self) -> &'static str {
+        match self {
+            Self::Whole => "/metrics, /health, /livez and /readyz",
+            Self::Public => "/health, /livez and /readyz, but not /metrics",
+            Self::Metrics => "/metrics",
+        }
+    }
+
     const fn has_probes(self) -> bool {
         !matches!(self, Self::Metrics)
     }

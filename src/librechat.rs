@@ -14,6 +14,7 @@ pub mod indexes;
 pub mod mongo;
 pub mod numbered;
 pub mod presence;
+pub mod pseudonym;
 pub mod recent;
 pub mod record;
 pub mod rows;

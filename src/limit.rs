@@ -1,4 +1,5 @@
-//! How often an address may ask ([`rate`]), and how often it may be wrong ([`lockout`]).
+//! How often an address may ask ([`rate`]), how often it may be wrong ([`lockout`]), and what it was right with
+//! ([`known_good`]).
 //!
 //! Invariants: `now` is an argument and monotonic, so a wall clock that jumps changes nothing; each table holds at most
 //! [`MAX_ADDRESSES`], and a flood of addresses makes it forget the one that was idle longest; no call waits for
@@ -6,7 +7,9 @@
 //!
 //! This module knows no HTTP and logs nothing.
 
+pub mod credential;
 pub mod key;
+pub mod known_good;
 pub mod lockout;
 pub mod rate;
 mod window;

@@ -4,6 +4,8 @@
 //! out as IPv4; no host bits are left. What a request carries is not read here; [`client`] only says what of its address
 //! counts as one client.
 
+pub mod shares;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};

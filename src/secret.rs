@@ -8,7 +8,9 @@ pub mod file;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use secrecy::{ExposeSecret, SecretString};
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -38,6 +40,20 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Whether a text is in quotation marks, as `docker --env-file` and lists in Compose leave them in a value. No secret,
+/// address or path is meant to have them.
+pub fn is_quoted(text: &str) -> bool {
+    const PAIRS: [(char, char); 5] =
+        [('"', '"'), ('\'', '\''), ('`', '`'), ('\u{201c}', '\u{201d}'), ('\u{2018}', '\u{2019}')];
+    let text = text.trim();
+    let between = |(open, close)| text.strip_prefix(open).is_some_and(|rest| rest.ends_with(close));
+    PAIRS.into_iter().any(between)
+}
+
+/// What is said of it, behind the name of a variable.
+pub const QUOTED: &str =
+    "has quotation marks around its value, which belong to it where no shell takes them off: take them out";
+
 /// SHA-256 of a secret: what is compared, so that the time taken does not depend on where or how texts differ.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);
@@ -62,6 +78,30 @@ impl Fingerprint {
 
     pub fn matches(&self, other: &Self) -> Choice {
         self.0.ct_eq(&other.0)
+    }
+
+    /// Its first eight bytes, for tables that need no more.
+    pub fn short(&self) -> u64 {
+        self.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    }
+}
+
+/// A key of this process for digests that are remembered.
+#[derive(Debug)]
+pub struct DigestKey(SecretBox<[u8; 32]>);
+
+impl DigestKey {
+    /// # Errors
+    /// The system has no randomness.
+    pub fn new() -> Result<Self, &'static str> {
+        let mut key = Box::new([0; 32]);
+        SysRng.try_fill_bytes(key.as_mut()).map_err(|_| "the system has no randomness")?;
+        Ok(Self(SecretBox::new(key)))
+    }
+
+    /// The digest of several texts in this order.
+    pub fn digest(&self, parts: &[&[u8]]) -> Fingerprint {
+        Fingerprint::keyed(self.0.expose_secret(), parts)
     }
 }
 
@@ -101,6 +141,16 @@ mod tests {
             format!("{secret:?} {:?}", Fingerprint::of(b"hunter2-hunter2")),
             "[redacted] [fingerprint]"
         );
+    }
+
+    #[test]
+    fn knows_a_value_in_quotation_marks() {
+        for text in ["\"a\"", "'a'", "`a`", " 'a' ", "\"\"", "\u{201c}a\u{201d}", "'a' b 'c'"] {
+            assert!(is_quoted(text), "{text}");
+        }
+        for text in ["a", "", "\"", "'", "it's", "\"a", "a\"", "'a\""] {
+            assert!(!is_quoted(text), "{text}");
+        }
     }
 
     #[test]

@@ -5,18 +5,20 @@
 //! - A problem names its variable and never shows the value of a secret.
 //! - A name that is nearly one of ours is a problem: a typing mistake must never leave `/metrics` open.
 
+pub mod dotenv;
+pub mod environment;
+mod gather;
 pub mod names;
 pub mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::Path;
 
 use secrecy::zeroize::Zeroize;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 
-use self::names::Name;
+use self::environment::Origin;
 use crate::secret::Secret;
 
 /// Every variable also exists with this prefix, which wins: for an `.env` shared with LibreChat, whose `PORT` is not ours.
@@ -59,9 +61,33 @@ impl fmt::Display for Problem {
 /// The pairs that concern us, and what was found wrong with any of them so far.
 #[derive(Default)]
 pub struct Vars {
-    given: BTreeMap<String, String>,
+    given: BTreeMap<String, Given>,
     problems: Vec<Problem>,
     warnings: Vec<String>,
+    notes: Vec<String>,
+    /// Variables that are there without a value, or whose value was left out with a file; each with what became of it.
+    lost: BTreeMap<String, &'static str>,
+    /// Variables whose text was refused before it was read.
+    broken: BTreeSet<String>,
+    /// Variables that were left to LibreChat, though they have a name of ours.
+    left: BTreeSet<String>,
+    /// Names that others have for `MONGO_URI`, as they were found.
+    other_mongo_uris: Vec<String>,
+    /// The `.env` file that was read.
+    file: Option<String>,
+}
+
+/// The value that counts for a variable, and where it was found.
+struct Given {
+    value: String,
+    origin: Origin,
+    prefixed: bool,
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        self.value.zeroize();
+    }
 }
 
 impl fmt::Debug for Vars {
@@ -71,56 +97,10 @@ impl fmt::Debug for Vars {
     }
 }
 
-impl Drop for Vars {
-    fn drop(&mut self) {
-        self.given.values_mut().for_each(Zeroize::zeroize);
-    }
-}
-
 impl Vars {
-    /// Keeps the pairs whose names are in `variables`; reports names that are nearly one of them.
-    pub fn new(pairs: impl IntoIterator<Item = (String, String)>, variables: &[&'static [Variable]]) -> Self {
-        let known: Vec<String> = variables.iter().copied().flatten().map(Variable::name).collect();
-        let mut vars = Self::default();
-        let mut plain = BTreeMap::new();
-        for (name, mut value) in pairs {
-            match names::classify(&name, &value, &known) {
-                Name::Ours { name, prefixed: true } if !value.trim().is_empty() => {
-                    vars.given.insert(name, value);
-                }
-                Name::Ours { name, prefixed: false } => {
-                    plain.insert(name, value);
-                }
-                Name::Ours { .. } | Name::Foreign => value.zeroize(),
-                Name::Near { meant } => {
-                    vars.problems.push(Problem(format!("{name} is not a variable; did you mean {meant}?")));
-                }
-                Name::Unknown => vars.warn(&name, "is not a variable of ours, and has no effect"),
-            }
-        }
-        for (name, value) in plain {
-            if !value.trim().is_empty() {
-                vars.given.entry(name).or_insert(value);
-            } else if !vars.given.contains_key(&name) {
-                vars.report_blank(&name, variables);
-            }
-        }
-        vars
-    }
-
-    /// A blank value is an absent one, except where that would quietly open what was meant to be closed.
-    fn report_blank(&mut self, name: &str, variables: &[&'static [Variable]]) {
-        let secret = variables.iter().copied().flatten().any(|known| known.secret && known.name() == name);
-        if name == "METRICS_ALLOWED_IPS" {
-            self.problem(name, "is set but empty; leave it out to have no allow-list");
-        } else if secret {
-            self.warn(name, "is set but empty, and counts as absent");
-        }
-    }
-
     /// One area's settings, by way of `envy`; every field is a [`Setting`], so that this cannot fail.
     pub fn area<R: DeserializeOwned + Default>(&self) -> R {
-        envy::from_iter(self.given.iter().map(|(name, value)| (name.clone(), value.clone())))
+        envy::from_iter(self.given.iter().map(|(name, given)| (name.clone(), given.value.clone())))
             .unwrap_or_default()
     }
 
@@ -128,14 +108,74 @@ impl Vars {
         self.given.contains_key(name)
     }
 
-    /// The value of a variable as `check-config` may show it.
-    pub fn shown(&self, variable: &Variable) -> Option<&str> {
-        let value = self.given.get(&variable.name())?;
-        Some(if variable.secret { "[redacted]" } else { value.trim() })
+    /// Whether the plain name was there and counts for LibreChat alone.
+    pub fn is_left_to_librechat(&self, name: &str) -> bool {
+        self.left.contains(name)
+    }
+
+    /// What looks as if `MONGO_URI` was meant by it.
+    pub fn take_other_mongo_uris(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.other_mongo_uris)
+    }
+
+    /// A number without a unit that was meant as seconds, most likely, and is taken for milliseconds.
+    pub fn is_bare_number(&self, name: &str) -> bool {
+        let value = self.given.get(name).map(|given| given.value.trim());
+        value.is_some_and(|value| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
+    /// The variables whose names begin with one of these, that were set and have no value all the same, and why.
+    pub fn lost(&self, beginnings: &[&str]) -> Vec<(String, &'static str)> {
+        let begins = |name: &str| beginnings.iter().any(|beginning| name.starts_with(beginning));
+        let lost = self.lost.iter().filter(|(name, _)| begins(name) && !self.given.contains_key(*name));
+        lost.map(|(name, why)| (name.clone(), *why)).collect()
+    }
+
+    /// The value of a variable as `check-config` may show it. A query is left out, since keys stand in some.
+    pub fn shown(&self, variable: &Variable) -> Option<String> {
+        let given = self.given.get(&variable.name())?;
+        let value = given.value.trim();
+        Some(match value.split_once('?') {
+            _ if variable.secret => "[redacted]".into(),
+            Some((address, _)) if value.contains("://") => format!("{address}?[redacted]"),
+            _ => value.into(),
+        })
+    }
+
+    /// Where the value of a variable comes from, in words.
+    pub fn found_in(&self, name: &str) -> String {
+        let Some(given) = self.given.get(name) else { return "default".into() };
+        let place = match given.origin {
+            Origin::Environment => "environment".to_owned(),
+            Origin::File { line } => format!("{}, line {line}", self.file_name()),
+        };
+        if given.prefixed { format!("{place}, {PREFIX}{name}") } else { place }
+    }
+
+    /// The `.env` file as messages name it.
+    fn file_name(&self) -> &str {
+        let file = self.file.as_deref().unwrap_or(".env");
+        file.rsplit('/').next().unwrap_or(file)
+    }
+
+    /// Where a variable is to be mended, when that is not plain from its name.
+    fn place(&self, name: &str) -> String {
+        let Some(given) = self.given.get(name) else { return String::new() };
+        let prefixed = given.prefixed.then(|| format!("{PREFIX}{name}"));
+        let line = match given.origin {
+            Origin::Environment => None,
+            Origin::File { line } => Some(format!("{}, line {line}", self.file_name())),
+        };
+        let places: Vec<_> = prefixed.into_iter().chain(line).collect();
+        if places.is_empty() { String::new() } else { format!(" ({})", places.join(", ")) }
     }
 
     pub fn problem(&mut self, name: &str, text: impl fmt::Display) {
-        self.report(format!("{name} {text}"));
+        if self.broken.contains(name) {
+            // What is wrong with what is left of it follows from what was said already.
+            return;
+        }
+        self.report(format!("{name}{} {text}", self.place(name)));
     }
 
     /// A problem whose text already begins with its variable.
@@ -178,6 +218,15 @@ impl Vars {
                 None
             }
         }
+    }
+
+    /// What is worth a line in the log though nothing is wrong with it.
+    pub fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
+    pub fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     /// All problems and all warnings found so far.
@@ -272,31 +321,6 @@ macro_rules! settings {
 }
 pub(crate) use settings;
 
-/// The process' environment and, where it does not say otherwise, the `.env` file of `folder`.
-///
-/// # Errors
-/// A `.env` file that cannot be read: skipping a line of it could leave out a token.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-pub fn environment(folder: &Path) -> Result<Vec<(String, String)>, Problem> {
-    let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-    let mut pairs: BTreeMap<String, String> = BTreeMap::new();
-    match dotenvy::from_path_iter(folder.join(".env")) {
-        Ok(lines) => {
-            for (number, line) in lines.enumerate() {
-                // The library's message quotes the line, which may hold a secret.
-                let (name, value) = line.map_err(|_| {
-                    Problem(format!(".env cannot be read: its entry number {} is not NAME=value", number + 1))
-                })?;
-                pairs.insert(name, value);
-            }
-        }
-        Err(error) if error.not_found() => {}
-        Err(_) => return Err(Problem(".env is there but cannot be opened".into())),
-    }
-    pairs.extend(std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))));
-    Ok(pairs.into_iter().collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::values::{Flag, Port, Span};
@@ -331,7 +355,7 @@ mod tests {
         assert_eq!((sample.port.0, sample.disable_auth.0), (9087, false));
         assert!(sample.metrics_bearer_token.is_none() && sample.metrics_bearer_token_file.is_none());
         assert!(problems.is_empty());
-        assert_eq!(warnings, ["METRICS_BEARER_TOKEN is set but empty, and counts as absent"]);
+        assert!(warnings.is_empty(), "{warnings:?}");
     }
 
     #[test]
@@ -362,7 +386,7 @@ mod tests {
         let pairs = [("METRICS_BEARER_TOKEN".to_owned(), "canary".to_owned())];
         let vars = Vars::new(pairs, &[Sample::VARIABLES]);
         let token = Sample::VARIABLES.iter().find(|v| v.field == "metrics_bearer_token").unwrap();
-        assert_eq!(vars.shown(token), Some("[redacted]"));
+        assert_eq!(vars.shown(token).as_deref(), Some("[redacted]"));
         assert!(!format!("{vars:?}").contains("canary"));
     }
 }

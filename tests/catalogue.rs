@@ -15,6 +15,9 @@ use librechat_exporter::librechat::events::Events;
 use librechat_exporter::librechat::fold::Folds;
 use librechat_exporter::librechat::record::Collection;
 
+#[path = "support/questions.rs"]
+mod questions;
+
 const TOKEN: &str = "token-of-the-catalogue";
 
 /// The demo, served on a Unix socket, killed when the test ends.
@@ -56,7 +59,8 @@ impl Served {
                 return text;
             }
             assert!(Instant::now() < deadline, "the demo does not serve");
-            std::thread::sleep(Duration::from_millis(20));
+            // Far apart: on a busy machine the rate limit would be met first.
+            std::thread::sleep(Duration::from_millis(300));
         }
     }
 
@@ -134,6 +138,12 @@ const WITHOUT_SAMPLES: &[(&str, &str, &str, &str)] = &[
         "gauge",
         "`family`",
         "Label values of the family that were too many and went into other, or were left out where they do not add up",
+    ),
+    (
+        "librechat_exporter_series_dropped",
+        "gauge",
+        "`family`",
+        "Series of the family that went into other, or were left out where they do not add up, because there were more than METRICS_MAX_SERIES in all",
     ),
     (
         "librechat_exporter_tls_certificate_expiry_timestamp_seconds",
@@ -222,6 +232,7 @@ fn page(text: &str) -> String {
         let labels = family.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
         (family.name.to_owned(), row(kind, &labels, family.help))
     });
+    let folds: Catalogue = folds.collect();
     let table = |catalogue: Catalogue| -> String {
         let lines = catalogue.into_iter().map(|(name, (kind, labels, help))| {
             let (unit, since) = (unit(&name), since(&name));
@@ -230,22 +241,45 @@ fn page(text: &str) -> String {
         let head = "| family | type | labels | unit | value | since |\n|---|---|---|---|---|---|\n";
         format!("{head}{}", lines.collect::<String>())
     };
+    let grouped = questions::groups().map(|title| {
+        let catalogue = folds.iter().filter(|(name, _)| questions::group(name) == title);
+        let catalogue: Catalogue = catalogue.map(|(name, row)| (name.clone(), row.clone())).collect();
+        assert!(!catalogue.is_empty(), "{title}: no metric answers that");
+        format!("### {title}\n\n{}\n", table(catalogue))
+    });
+    let grouped: String = grouped.collect();
+    let own = own(text);
+    let first = questions::FIRST.iter().map(|(question, name, query)| {
+        assert!(folds.contains_key(*name) || own.contains_key(*name), "{name} is not served");
+        assert!(query.contains(name), "{query}");
+        format!("| {question} | `{query}` |\n")
+    });
+    let first: String = first.collect();
     format!(
         "# Metrics\n\nMade by `UPDATE_GOLDEN=1 cargo test --test catalogue` of what the program serves, and checked by \
          the same test.\n\nTimes are UTC. A window of the last n days goes back from the instant that the snapshot is of \
          (`librechat_exporter_snapshot_timestamp_seconds`); percentages are 0 to 100, and 0 of nothing. A figure that \
          does not exist, such as a mean over nothing, is left out. An email domain is what follows the first `@` of an \
          address, in lower case, else `unknown`. Beyond `METRICS_MAX_LABEL_VALUES` values of a label the smallest go \
-         into `other`, or are left out where they do not add up.\n\nA document whose `_id` is more than a minute younger \
+         into `other`, or are left out where they do not add up; beyond `METRICS_MAX_SERIES` series in all so do the \
+         smallest of the families with the most. A value of a label is one line of at most 512 bytes of UTF-8. What the \
+         dollars are is in [cost.md](cost.md).\n\n\
+         A document whose `_id` is more than a minute younger \
          than its `createdAt` is a copy, which forks, duplicates and imports make: it counts in gauges, in \
          `librechat_messages_created_total` and in `librechat_copied_messages_total`, and in nothing else that happens. \
          Clocks of LibreChat and MongoDB that differ by more than a minute make everything a copy, which shows in the \
          latter.\n\nCosts are what LibreChat's ledger says, which is not the provider's bill: failed answers are booked by \
          estimate, stopped ones partly or not at all, and speech, OCR and embeddings never. Where LibreChat refuses \
-         before it saves anything (no balance, an unknown model), nothing can be counted.\n\n## LibreChat\n\n{}\n## The exporter itself\n\n\
-         Families of access tokens (`jwt_`) exist only while that method is on.\n\n{}",
-        table(folds.collect()),
-        table(own(text))
+         before it saves anything (no balance, an unknown model), nothing can be counted.\n\n\
+         `/metrics` is text, OpenMetrics 1.0 to who asks for it, and Prometheus' protocol buffers to who asks for them \
+         first (`application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited`), as \
+         Prometheus does with `--enable-feature=native-histograms` or `scrape_native_histograms: true`. There each of \
+         LibreChat's histograms has its classic buckets and native ones: exponential, 9 % wide, at most 160 (then wider), \
+         made of the same observations; counters and histograms say since when they count, which is when the exporter \
+         started.\n\n\
+         ## The twenty that matter first\n\n| question | query |\n|---|---|\n{first}\n## LibreChat\n\n{grouped}\
+         ## The exporter itself\n\nFamilies of access tokens (`jwt_`) exist only while that method is on.\n\n{}",
+        table(own)
     )
 }
 
@@ -261,6 +295,12 @@ fn the_page_of_metrics_is_current() {
     let differing = page.lines().zip(written.lines()).find(|(served, written)| served != written);
     assert_eq!(differing, None, "the first line that differs, as it should be and as it is");
     assert_eq!(page.lines().count(), written.lines().count());
+}
+
+#[test]
+fn the_page_begins_with_twenty_metrics_that_differ() {
+    let names: BTreeSet<_> = questions::FIRST.iter().map(|(_, name, _)| *name).collect();
+    assert_eq!((names.len(), questions::FIRST.len()), (20, 20));
 }
 
 /// LibreChat's families have the same in `tests/demo.rs`.

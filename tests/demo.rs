@@ -80,6 +80,35 @@ fn of<'a>(name: &str, kind: Kind, samples: &'a Samples) -> BTreeMap<&'a str, f64
 }
 
 #[tokio::test]
+async fn d78_a_salt_leaves_no_id_and_no_address_in_any_family() {
+    use librechat_exporter::librechat::pseudonym::Salt;
+    use librechat_exporter::secret::Secret;
+    let salt = Salt::new(&Secret::new("a-salt-of-some-length"));
+    let with = |label| Options { per_user: Some(label), ..Options::default() };
+    let text =
+        |label| async move { app::once(&Demo::new(1, instant), with(label), instant()).await.unwrap() };
+    let users = |text: &str| -> BTreeMap<String, usize> {
+        let mut users = BTreeMap::new();
+        for user in text
+            .lines()
+            .filter_map(|line| line.split("{id=\"").nth(1).or_else(|| line.split(",id=\"").nth(1)))
+        {
+            *users.entry(user.split('"').next().unwrap().to_owned()).or_default() += 1;
+        }
+        users
+    };
+    let [by_id, by_email, by_pseudonym] =
+        [text(UserLabel::Id).await, text(UserLabel::Email).await, text(UserLabel::Pseudonym(salt)).await];
+    let (ids, emails) = (users(&by_id), users(&by_email));
+    assert!(ids.len() > 10 && emails.keys().any(|email| email.contains('@')));
+    let expected: BTreeMap<_, _> = ids.iter().map(|(id, series)| (salt.pseudonym(id), *series)).collect();
+    assert_eq!(users(&by_pseudonym), expected);
+    for raw in ids.keys().chain(emails.keys()) {
+        assert!(!by_pseudonym.contains(raw.as_str()), "{raw}");
+    }
+}
+
+#[tokio::test]
 async fn every_family_has_samples_and_every_counter_moves() {
     let demo = Demo::new(1, now);
     let status = Status::register(&mut Registry::default(), now);

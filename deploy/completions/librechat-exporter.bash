@@ -34,6 +34,9 @@ _librechat-exporter() {
             librechat__exporter,serve)
                 cmd="librechat__exporter__serve"
                 ;;
+            librechat__exporter,settings)
+                cmd="librechat__exporter__settings"
+                ;;
             librechat__exporter__help,check-config)
                 cmd="librechat__exporter__help__check__config"
                 ;;
@@ -52,6 +55,9 @@ _librechat-exporter() {
             librechat__exporter__help,serve)
                 cmd="librechat__exporter__help__serve"
                 ;;
+            librechat__exporter__help,settings)
+                cmd="librechat__exporter__help__settings"
+                ;;
             *)
                 ;;
         esac
@@ -59,7 +65,7 @@ _librechat-exporter() {
 
     case "${cmd}" in
         librechat__exporter)
-            opts="-h -V --help --version serve demo once check-config healthcheck help"
+            opts="-h -V --help --version serve demo once check-config settings healthcheck help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -73,7 +79,7 @@ _librechat-exporter() {
             return 0
             ;;
         librechat__exporter__check__config)
-            opts="-h --help"
+            opts="-h --all --connect --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -123,7 +129,7 @@ _librechat-exporter() {
             return 0
             ;;
         librechat__exporter__help)
-            opts="serve demo once check-config healthcheck help"
+            opts="serve demo once check-config settings healthcheck help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -220,6 +226,20 @@ _librechat-exporter() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        librechat__exporter__help__settings)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         librechat__exporter__once)
             opts="-h --at --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -239,6 +259,20 @@ _librechat-exporter() {
             return 0
             ;;
         librechat__exporter__serve)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        librechat__exporter__settings)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

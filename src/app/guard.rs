@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::auth::Authorizer;
 use crate::auth::basic::Basic;
-use crate::auth::basic::account::Account;
+use crate::auth::basic::accounts::Accounts;
 use crate::auth::bearer::{Bearer, Tokens};
 use crate::auth::clock::WallClock;
 use crate::auth::jwks::metrics::Metrics as KeyMetrics;
@@ -23,10 +23,12 @@ use crate::config::{LimitSettings, ListenSettings};
 use crate::http::guard::Guard;
 use crate::http::guard::limits::Limits;
 use crate::http::guard::locked::LockedAddresses;
-use crate::http::guard::reject_log::RejectLog;
+use crate::http::guard::reject_log::{LockLog, RejectLog};
+use crate::limit::known_good::KnownGood;
 use crate::limit::lockout::Lockout;
 use crate::limit::rate::Rate;
 use crate::reload::Watch;
+use crate::secret::DigestKey;
 use crate::telemetry::clock;
 
 /// Builds the guard; whatever of it comes from files is added to `watches`.
@@ -54,11 +56,14 @@ pub fn build(
         policy,
         trust: listen.trust.clone(),
         header: listen.header,
-        limits: Limits::register(limits.metrics.and_then(rate), limits.health.and_then(rate), registry),
+        limits: Limits::register(|| limits.metrics.and_then(rate), limits.health.and_then(rate), registry),
         lockout,
+        known_good: KnownGood::default(),
+        digests: DigestKey::new().map_err(anyhow::Error::msg)?,
         login,
         decisions: Decisions::register(registry),
         rejects,
+        locks: LockLog::default(),
     })
 }
 
@@ -80,10 +85,12 @@ fn policy(
         authorizers.push(Box::new(Bearer::new(slot)));
     }
     if let Some(basic) = settings.basic {
-        let user = basic.user;
-        let (slot, watch) = basic.account.live(move |secret| Account::parse(&user, secret));
-        watches.extend(watch);
-        authorizers.push(Box::new(Basic::new(slot)));
+        let account =
+            basic.account.map(|(user, account)| account.live(move |secret| Accounts::one(&user, secret)));
+        let file = basic.file.map(|file| file.live(Accounts::htpasswd));
+        let (slots, files): (_, Vec<_>) = account.into_iter().chain(file).unzip();
+        watches.extend(files.into_iter().flatten());
+        authorizers.push(Box::new(Basic::new(slots)));
     }
     if let Some(OAuth2Settings { settings, fetcher }) = settings.oauth2 {
         authorizers.push(Box::new(Jwt::spawn(settings, fetcher, WallClock::new(clock::now), registry)));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, ready};
 use tracing::warn;
 
-use crate::auth::session::identity::{SessionKey, UserId};
+use crate::auth::session::identity::{SessionKey, TokenHash, UserId};
 use crate::auth::session::{Directory, Found, Unreachable};
 use crate::librechat::mongo::Mongo;
 use crate::librechat::mongo::login::LoginKey;
@@ -36,6 +36,8 @@ impl Directory for LibreChat {
                     expires_at: login.expires_at,
                     role: login.role,
                     is_being_deleted: login.is_being_deleted,
+                    is_of_tenant: login.is_of_tenant,
+                    token_hash: login.refresh_token_hash.as_deref().and_then(TokenHash::parse),
                 })),
                 Err(error) => {
                     warn!("a session cannot be looked up: {error}");

@@ -40,6 +40,20 @@ impl Signals {
         Arc::clone(&self.hangups)
     }
 
+    /// Does something at each SIGHUP, beside what [`Self::hangups`] leads to.
+    ///
+    /// # Errors
+    /// As [`Self::install`].
+    pub fn on_hangup(act: impl Fn() + Send + 'static) -> anyhow::Result<()> {
+        let mut hangup = signal(SignalKind::hangup()).context("signals cannot be watched")?;
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                act();
+            }
+        });
+        Ok(())
+    }
+
     pub async fn first(&self) {
         self.reach(1).await;
     }

@@ -17,9 +17,18 @@ impl AllowList {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Entries that hold every address of a family, which is rarely meant.
-    pub fn everyone(&self) -> impl Iterator<Item = &IpNet> {
-        self.0.iter().filter(|network| network.prefix_len() == 0)
+    /// The family of which every address that a stranger can have is held, by one network or by several together. What
+    /// nobody calls from is not asked for: 0.0.0.0/8, loopback and multicast, and all of IPv6 but its unicast 2000::/3.
+    pub fn whole_family(&self) -> Option<&'static str> {
+        let nobody = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"].map(|network| network.parse().ok());
+        let networks: Vec<IpNet> = self.0.iter().copied().chain(nobody.into_iter().flatten()).collect();
+        let together = IpNet::aggregate(&networks);
+        let unicast = "2000::/3".parse::<IpNet>().ok();
+        if together.iter().any(|network| matches!(network, IpNet::V4(v4) if v4.prefix_len() == 0)) {
+            return Some("IPv4");
+        }
+        let holds_unicast = |network: &IpNet| unicast.is_some_and(|unicast| network.contains(&unicast));
+        together.iter().any(holds_unicast).then_some("IPv6")
     }
 
     pub fn networks(&self) -> &[IpNet] {
@@ -62,6 +71,27 @@ mod tests {
         ];
         for (address, held) in cases {
             assert_eq!(list.contains(address.parse().unwrap()), held, "{address}");
+        }
+    }
+
+    #[test]
+    fn knows_when_networks_together_hold_a_family() {
+        let cases = [
+            ("0.0.0.0/0", Some("IPv4")),
+            ("0.0.0.0/1,128.0.0.0/1", Some("IPv4")),
+            ("128.0.0.0/1, 64.0.0.0/2, 0.0.0.0/2", Some("IPv4")),
+            ("0.0.0.0/1,128.0.0.0/2,192.0.0.0/3", Some("IPv4")),
+            ("::ffff:0:0/96", Some("IPv4")),
+            ("::/0", Some("IPv6")),
+            ("::/1,8000::/1", Some("IPv6")),
+            ("2000::/3", Some("IPv6")),
+            ("10.0.0.0/8,::/0", Some("IPv6")),
+            ("0.0.0.0/1", None),
+            ("128.0.0.0/1,0.0.0.0/2", None),
+            ("10.0.0.0/8,2001:db8::/32", None),
+        ];
+        for (list, family) in cases {
+            assert_eq!(list.parse::<AllowList>().unwrap().whole_family(), family, "{list}");
         }
     }
 

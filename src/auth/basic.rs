@@ -1,20 +1,21 @@
-//! Basic authentication (RFC 7617): one user, whose password is known plainly or by its hash.
+//! Basic authentication (RFC 7617): users whose passwords are known plainly or by their hashes.
 //!
 //! Invariants: a plain password is compared in constant time; a hash is verified on a bounded pool, for an unknown user
 //! too, and a pair that was found good costs no further hash. When the pool is full the caller is told to come again,
 //! never let in.
 
-pub mod account;
+pub mod accounts;
 mod password;
 mod pool;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use self::account::Account;
-use self::pool::{Busy, HashingPool};
+use self::accounts::{Accounts, matches, matches_at_once};
+use self::pool::{Busy, HashingPool, Weight};
 use super::caller::Caller;
 use super::reason::Reason;
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
@@ -31,32 +32,35 @@ pub fn check_user(user: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Lets in whoever brings the account's user and password.
+/// Lets in whoever brings the user and a password of one of the accounts.
 pub struct Basic {
-    account: Arc<Live<Account>>,
+    /// By where they come from: each place is read again on its own.
+    accounts: Vec<Arc<Live<Accounts>>>,
     pool: HashingPool,
 }
 
 impl Basic {
-    pub fn new(account: Arc<Live<Account>>) -> Self {
-        Self { account, pool: HashingPool::new() }
+    pub fn new(accounts: Vec<Arc<Live<Accounts>>>) -> Self {
+        Self { accounts, pool: HashingPool::new() }
     }
 
-    fn judge_pair(&self, pair: Pair) -> Judgement<'_> {
-        let account = self.account.current();
+    fn judge_pair(&self, pair: Pair, address: Option<IpAddr>) -> Judgement<'_> {
+        let accounts: Vec<_> = self.accounts.iter().map(|accounts| accounts.current()).collect();
         let (user, password) = pair.split();
-        match account.matches_at_once(user, password) {
+        match matches_at_once(&accounts, user, password) {
             Some(good) => Judgement::Now(verdict(good)),
-            None => Judgement::Later(Box::pin(self.verify(account, pair))),
+            None => Judgement::Later(Box::pin(self.verify(accounts, pair, address))),
         }
     }
 
-    async fn verify(&self, account: Arc<Account>, pair: Pair) -> Verdict {
+    async fn verify(&self, accounts: Vec<Arc<Accounts>>, pair: Pair, address: Option<IpAddr>) -> Verdict {
+        let much = accounts.iter().any(|accounts| accounts.needs_much_memory());
+        let weight = if much { Weight::Alone } else { Weight::Usual };
         let work = move || {
             let (user, password) = pair.split();
-            account.matches(user, password)
+            matches(&accounts, user, password)
         };
-        match self.pool.run(work).await {
+        match self.pool.run(address, weight, work).await {
             Ok(good) => verdict(good),
             Err(Busy) => Verdict::Deny(Reason::HashingBusy),
         }
@@ -94,7 +98,7 @@ impl Authorizer for Basic {
         match caller.credentials.of("Basic").map(Pair::decode) {
             None => Judgement::Now(Verdict::Abstain),
             Some(None) => Judgement::Now(Verdict::Deny(Reason::BasicMalformed)),
-            Some(Some(pair)) => self.judge_pair(pair),
+            Some(Some(pair)) => self.judge_pair(pair, caller.address),
         }
     }
 }
@@ -107,7 +111,7 @@ mod tests {
     use super::*;
 
     fn basic(user: &str, password: &str) -> Basic {
-        Basic::new(Arc::new(Live::new(Account::parse(user, &Secret::new(password)).unwrap())))
+        Basic::new(vec![Arc::new(Live::new(Accounts::one(user, &Secret::new(password)).unwrap()))])
     }
 
     async fn judge(basic: &Basic, encoded: &[u8]) -> Verdict {
@@ -169,13 +173,13 @@ mod tests {
     #[tokio::test]
     async fn a_reloaded_account_forgets_the_good_pair_of_the_old_one() {
         let account = Arc::new(Live::new(
-            Account::parse("alice", &Secret::new(bcrypt::hash("old", 4).unwrap())).unwrap(),
+            Accounts::one("alice", &Secret::new(bcrypt::hash("old", 4).unwrap())).unwrap(),
         ));
-        let basic = Basic::new(Arc::clone(&account));
+        let basic = Basic::new(vec![Arc::clone(&account)]);
         let old = STANDARD.encode("alice:old").into_bytes();
         let new = STANDARD.encode("alice:new").into_bytes();
         assert_eq!(judge(&basic, &old).await, Verdict::Allow);
-        account.replace(Account::parse("alice", &Secret::new(bcrypt::hash("new", 4).unwrap())).unwrap());
+        account.replace(Accounts::one("alice", &Secret::new(bcrypt::hash("new", 4).unwrap())).unwrap());
         let verdicts = join_all([judge(&basic, &old), judge(&basic, &new)]).await;
         assert_eq!(verdicts, [Verdict::Deny(Reason::WrongPassword), Verdict::Allow]);
     }

@@ -7,7 +7,10 @@ use subtle::Choice;
 use super::caller::Caller;
 use super::reason::Reason;
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
-use crate::secret::{Fingerprint, Live};
+use crate::secret::{Fingerprint, Live, QUOTED, is_quoted};
+
+/// What is longer is no guess at a token.
+const LONGEST: usize = 16 * 1024;
 
 /// The tokens that are valid now: more than one while they are being rotated. Never empty.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,6 +58,9 @@ fn check(token: &str) -> Result<(), String> {
     if token.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer ")) {
         return Err("begins with \"Bearer \"; give the token alone".into());
     }
+    if is_quoted(token) {
+        return Err(QUOTED.into());
+    }
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(
             "holds blanks, control characters or non-ASCII characters, which no Authorization header \
@@ -89,6 +95,7 @@ impl Authorizer for Bearer {
         Judgement::Now(match caller.credentials.of("Bearer") {
             None => Verdict::Abstain,
             Some(token) if self.tokens.current().contain(token) => Verdict::Allow,
+            Some(token) if token.len() > LONGEST => Verdict::Deny(Reason::TokenTooLarge),
             Some(_) => Verdict::Deny(Reason::WrongToken),
         })
     }
@@ -117,7 +124,15 @@ mod tests {
 
     #[test]
     fn refuses_tokens_that_could_never_be_sent_without_showing_them() {
-        for text in ["", "\n \n", "Bearer canary-token", "canary token", "canary\u{7f}", "can\u{e4}ry"] {
+        for text in [
+            "",
+            "\n \n",
+            "Bearer canary-token",
+            "good\n\"canary\"",
+            "canary token",
+            "canary\u{7f}",
+            "can\u{e4}ry",
+        ] {
             let error = Tokens::parse(text).unwrap_err();
             assert!(!error.contains("can\u{e4}ry") && !error.contains("canary"), "{error}");
         }

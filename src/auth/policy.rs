@@ -1,6 +1,7 @@
 //! One decision out of many verdicts.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -9,6 +10,13 @@ use super::allowlist::AllowList;
 use super::caller::{Caller, Credentials};
 use super::reason::{BearerError, Reason};
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
+use crate::network::shares::Shares;
+use crate::secret::{DigestKey, Fingerprint};
+
+/// Verdicts that are waited for at a time, for all clients and for one: a decision goes on when its client hangs up, so
+/// that connections do not bound them. One client's share is what it may have of connections.
+const WAITING: usize = 512;
+const WAITING_OF_ONE_CLIENT: usize = 64;
 
 /// The right to read what is guarded. Only [`Policy::authorize`] makes one.
 #[derive(Debug)]
@@ -21,6 +29,11 @@ impl Permit {
     /// Which method let the caller in; [`Method::None`] when nothing is asked for.
     pub fn method(&self) -> Method {
         self.method
+    }
+
+    /// Whether a credential was judged good, not an address alone.
+    pub fn is_earned(&self) -> bool {
+        !matches!(self.method, Method::None | Method::AllowList)
     }
 }
 
@@ -57,13 +70,14 @@ pub struct Policy {
     gate: Option<AllowList>,
     authorizers: Vec<Box<dyn Authorizer>>,
     challenges: Challenges,
+    waiting: Arc<Shares>,
 }
 
 impl Policy {
     /// With no authorizers, whoever passes the gate may read.
     pub fn new(gate: Option<AllowList>, authorizers: Vec<Box<dyn Authorizer>>) -> Self {
         let challenges = Challenges::of(&authorizers);
-        Self { gate, authorizers, challenges }
+        Self { gate, authorizers, challenges, waiting: Shares::new(WAITING, WAITING_OF_ONE_CLIENT) }
     }
 
     /// The methods that are on, in the order in which they are asked.
@@ -85,7 +99,21 @@ impl Policy {
         }
     }
 
-    /// Asks the authorizers.
+    /// What the caller shows, under a key of this process; `None` when there is nothing that could be judged.
+    pub fn credential(&self, caller: &Caller<'_>, key: &DigestKey) -> Option<Fingerprint> {
+        match caller.credentials {
+            Credentials::Sent { scheme, value } => {
+                Some(key.digest(&[b"authorization", &scheme.to_ascii_lowercase(), value]))
+            }
+            Credentials::Missing => {
+                let cookie = self.authorizers.iter().find_map(|authorizer| authorizer.cookie(caller))?;
+                Some(key.digest(&[b"cookie", cookie.as_bytes()]))
+            }
+        }
+    }
+
+    /// Asks the authorizers. Ready at once unless a verdict has to be waited for; who waits holds a place, so that
+    /// however many give up, only so many decisions are under way.
     ///
     /// # Errors
     /// The most specific refusal, or that there was nothing to judge.
@@ -99,7 +127,10 @@ impl Policy {
             let method = authorizer.method();
             let verdict = match authorizer.judge(caller) {
                 Judgement::Now(verdict) => verdict,
-                Judgement::Later(pending) => pending.await,
+                Judgement::Later(pending) => match self.waiting.enter(caller.address) {
+                    Some(_place) => pending.await,
+                    None => Verdict::Deny(busy(method)),
+                },
             };
             match verdict {
                 Verdict::Allow => return Ok(Permit { method }),
@@ -123,6 +154,11 @@ impl Policy {
             _ => &[],
         }
     }
+}
+
+/// Too many wait already: the caller may well be one who may read.
+fn busy(method: Method) -> Reason {
+    if method == Method::Basic { Reason::HashingBusy } else { Reason::Unavailable }
 }
 
 fn nothing_to_judge(caller: &Caller<'_>) -> Reason {

@@ -65,28 +65,33 @@ reasons! {
     SessionInvalid => "session_invalid", UNAUTHORIZED, None, guess: false, by: [Session];
     /// The session has run out.
     SessionExpired => "session_expired", UNAUTHORIZED, None, guess: false, by: [Session];
-    /// LibreChat no longer knows the session: signed out, revoked, or its account is on its way out.
+    /// LibreChat no longer knows the session, or not by this cookie: signed out, revoked, replaced a while ago, or its
+    /// account is on its way out.
     SessionRevoked => "session_revoked", UNAUTHORIZED, None, guess: false, by: [Session];
     /// The signed-in user's role is not one that may look.
     RoleNotAllowed => "role_not_allowed", FORBIDDEN, None, guess: false, by: [Session];
+    /// The session or its user is not of the tenant whose figures are served.
+    TenantNotAllowed => "tenant_not_allowed", FORBIDDEN, None, guess: false, by: [Session];
     /// Not `Basic` credentials as RFC 7617 has them.
     BasicMalformed => "malformed", UNAUTHORIZED, None, guess: true, by: [Basic];
     /// No such user, or not this password.
     WrongPassword => "wrong_password", UNAUTHORIZED, None, guess: true, by: [Basic];
     /// The bounded pool that verifies hashed passwords is full.
     HashingBusy => "hashing_busy", SERVICE_UNAVAILABLE, None, guess: false, by: [Basic];
-    /// None of the static tokens.
-    WrongToken => "wrong_token", UNAUTHORIZED, InvalidToken, guess: true, by: [Bearer];
     /// Not a JWS compact serialization (RFC 7515 section 7.1) in canonical form.
-    JwtMalformed => "malformed", UNAUTHORIZED, InvalidToken, guess: true, by: [Jwt];
+    JwtMalformed => "malformed", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
+    /// None of the static tokens, and no token of an issuer either.
+    WrongToken => "wrong_token", UNAUTHORIZED, InvalidToken, guess: true, by: [Bearer];
+    /// Longer than any static token is: a token of an issuer that grew.
+    TokenTooLarge => "too_large", UNAUTHORIZED, InvalidToken, guess: false, by: [Bearer];
     /// `alg` is not in the allow-list.
     AlgorithmNotAllowed => "algorithm_not_allowed", UNAUTHORIZED, InvalidToken, guess: true, by: [Jwt];
     /// `crit` or `b64` in the header (RFC 7515 section 4.1.11, RFC 7797).
-    CriticalHeader => "critical_header", UNAUTHORIZED, InvalidToken, guess: true, by: [Jwt];
+    CriticalHeader => "critical_header", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
     /// `typ` names another kind of token (RFC 8725 section 3.11).
-    TypeNotAllowed => "type_not_allowed", UNAUTHORIZED, InvalidToken, guess: true, by: [Jwt];
+    TypeNotAllowed => "type_not_allowed", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
     /// No key of the set has this `kid`.
-    UnknownKey => "unknown_key", UNAUTHORIZED, InvalidToken, guess: true, by: [Jwt];
+    UnknownKey => "unknown_key", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
     /// The signature is not that of any key that fits.
     BadSignature => "bad_signature", UNAUTHORIZED, InvalidToken, guess: true, by: [Jwt];
     /// `iss` is not exactly the configured issuer.

@@ -19,7 +19,7 @@ mod testing;
 mod token;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::BoxFuture;
 use http::header;
@@ -27,7 +27,7 @@ use moka::sync::Cache;
 use tokio::time::timeout;
 
 use self::cookies::{CookieName, Shown};
-use self::identity::{SessionKey, UserId};
+use self::identity::{SessionKey, TokenHash, UserId};
 use self::secret::SessionSecret;
 use self::token::Login;
 use super::caller::Caller;
@@ -39,6 +39,9 @@ use crate::secret::Live;
 const BELIEVED: Duration = Duration::from_secs(60);
 /// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a cookie goes on that LibreChat has replaced: it replaces it every 15 minutes and with each page, and a tab or
+/// a proxy may still have the one before.
+const REPLACED: Duration = Duration::from_secs(20 * 60);
 /// How many sessions are remembered; beyond that the least useful are asked for again.
 const REMEMBERED: u64 = 1000;
 
@@ -62,6 +65,10 @@ pub struct Found {
     pub role: Option<String>,
     /// `users.agentTriggerDeletionStartedAt` is set: the account is on its way out.
     pub is_being_deleted: bool,
+    /// The session and its user are of the tenant whose figures are served; so is everybody when there is none.
+    pub is_of_tenant: bool,
+    /// `sessions.refreshTokenHash`: of the refresh token that LibreChat takes now.
+    pub token_hash: Option<TokenHash>,
 }
 
 /// The database gave no answer.
@@ -109,7 +116,9 @@ pub struct Session {
     patience: Duration,
     /// Until when a yes is believed. The cache drops an entry by its own, monotonic clock as well, so that turning the
     /// wall clock back revives nothing.
-    believed: Cache<(SessionKey, UserId), SystemTime>,
+    ///
+    /// Kept for one refresh token, since the one that replaces it says nothing of it. The tenant is that of the process.
+    believed: Cache<(SessionKey, UserId, TokenHash), SystemTime>,
 }
 
 impl Session {
@@ -140,7 +149,7 @@ impl Session {
     }
 
     fn is_believed(&self, login: &Login, now: SystemTime) -> bool {
-        self.believed.get(&(login.session, login.user)).is_some_and(|until| now < until)
+        self.believed.get(&login.key()).is_some_and(|until| now < until)
     }
 
     async fn ask(&self, login: Login) -> Verdict {
@@ -154,18 +163,24 @@ impl Session {
     fn decide(&self, login: &Login, found: &Found) -> Verdict {
         // Asking took a while: the clock is read again.
         let now = (self.now)();
-        let until = login.expires_at.min(found.expires_at);
+        let mut until = login.expires_at.min(found.expires_at);
         if until <= now {
             return Verdict::Deny(Reason::SessionExpired);
         }
-        if found.is_being_deleted {
+        if found.token_hash != Some(login.hash) {
+            until = until.min(login.issued_at.and_then(|at| at.checked_add(REPLACED)).unwrap_or(UNIX_EPOCH));
+        }
+        if found.is_being_deleted || until <= now {
             return Verdict::Deny(Reason::SessionRevoked);
+        }
+        if !found.is_of_tenant {
+            return Verdict::Deny(Reason::TenantNotAllowed);
         }
         if !self.roles.contain(found.role.as_deref()) {
             return Verdict::Deny(Reason::RoleNotAllowed);
         }
         let until = now.checked_add(BELIEVED).map_or(until, |limit| limit.min(until));
-        self.believed.insert((login.session, login.user), until);
+        self.believed.insert(login.key(), until);
         Verdict::Allow
     }
 }
@@ -177,6 +192,14 @@ impl Authorizer for Session {
 
     fn challenge(&self) -> Option<Challenge> {
         None
+    }
+
+    fn cookie<'r>(&self, caller: &Caller<'r>) -> Option<&'r str> {
+        match cookies::read(caller.headers, &self.cookie).ok()? {
+            Shown::Nothing => None,
+            // The second is bound to the refresh token beside it.
+            Shown::Librechat { token } | Shown::OpenId { user_token: token, .. } => Some(token),
+        }
     }
 
     fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a> {

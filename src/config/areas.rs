@@ -10,16 +10,18 @@ use crate::auth::jwt::settings::{Audiences, ScopeClaims, Scopes};
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
 use crate::http::listener::Host;
+use crate::http::listener::socket::SocketMode;
+use crate::librechat::mongo::ReadLevel;
 use crate::secret::Secret;
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use crate::vars::settings;
-use crate::vars::values::{Flag, Port, Span, Whole};
+use crate::vars::values::{Flag, Port, Span, UnitSpan, Whole};
 
 settings! {
     /// The database that is read.
     pub struct Database {
-        /// LibreChat's connection string; the database is the one of its path, else `LibreChat`. Absent: an error that names
-        /// `demo`, which needs none.
+        /// LibreChat's connection string; the database is the one of its path, else `test`, as LibreChat itself has it. Absent: an
+        /// error that names `demo`, which needs none.
         mongo_uri: Secret;
         /// A file that holds `MONGO_URI`. Absent: the variable itself counts.
         mongo_uri_file: PathBuf;
@@ -27,6 +29,9 @@ settings! {
         mongo_database: String;
         /// The largest number of connections to MongoDB.
         mongo_pool_size: Whole<1, 100> = "4";
+        /// What is read of a replica set: `majority`, which no failover can undo, or `local`, which goes on where no majority
+        /// is left (a primary, an arbiter and a dead secondary) and is polled.
+        read_concern: ReadLevel = "majority";
         /// Only documents of this tenant count, everywhere. Absent: all do.
         tenant_id: String;
     }
@@ -45,8 +50,15 @@ settings! {
         emit_per_user_metrics: Flag = "false";
         /// Whether the `id` label is the user's id and not the email address.
         anonymize_email_label: Flag = "true";
+        /// A secret under which the `id` label is a pseudonym: no id and no email address is shown, whatever
+        /// `ANONYMIZE_EMAIL_LABEL` says. Read at the start only: another salt makes other series. Absent: no pseudonyms.
+        metrics_user_id_salt: Secret;
+        /// A file that holds `METRICS_USER_ID_SALT`. Absent: the variable itself counts.
+        metrics_user_id_salt_file: PathBuf;
         /// Beyond this many values of a label that users control the smallest go into `other`.
         metrics_max_label_values: Whole<1, 100_000> = "200";
+        /// Beyond this many series in all the families with the most give way, into `other`.
+        metrics_max_series: Whole<1_000, 10_000_000> = "50000";
         /// LibreChat's families are left out when the last good fold is older than this.
         metrics_max_staleness: Span = "10m";
         /// Where MongoDB does not tell of changes (a standalone server), all of history is verified within this time, a
@@ -58,7 +70,8 @@ settings! {
 settings! {
     /// Where it is served.
     pub struct Listen {
-        /// The address to bind: a name, an IPv4 or IPv6 address, or `unix:/path`.
+        /// The address to bind: a name, an IPv4 or IPv6 address, or `unix:/path`. Beside LibreChat's own settings this, `PORT`
+        /// and `TRUST_PROXY` count only with the prefix.
         host: Host = "0.0.0.0";
         /// The port of everything, or of all but `/metrics` when `METRICS_PORT` is set.
         port: Port = "9087";
@@ -66,6 +79,9 @@ settings! {
         metrics_host: Host;
         /// `/metrics` and the landing page only here; on `PORT` it is then a plain 404. Absent: everything is on `PORT`.
         metrics_port: Port;
+        /// The permissions of a Unix socket's file, in octal: who may connect is who may write to it. Its group is the
+        /// exporter's own.
+        metrics_socket_mode: SocketMode = "0660";
         /// Which proxies may say where a request comes from: `false`, `true` (one), a number of hops, or a list of
         /// networks, addresses and the names `loopback`, `linklocal`, `uniquelocal`.
         trust_proxy: TrustProxy = "loopback";
@@ -87,10 +103,14 @@ settings! {
         metrics_basic_auth_password: Secret;
         /// A file that holds the password or its hash. Absent: the variable itself counts.
         metrics_basic_auth_password_file: PathBuf;
+        /// An htpasswd file of users, each with one or more bcrypt or argon2id hashes, one a line; read again when it changes.
+        /// Absent: only the user above, if there is one.
+        metrics_basic_auth_file: PathBuf;
         /// Networks and addresses that may ask at all, in addition to whichever method authorizes; separated by commas. Blank
         /// is an error. Absent: every address may ask.
         metrics_allowed_ips: AllowList;
-        /// Whether to refuse to start with `/metrics` open.
+        /// Whether to refuse to start with `/metrics` open; networks that together allow every address of a family do not
+        /// count. Set to `false` it says in so many words that `/metrics` may be open, also where a credential is blank.
         metrics_auth_required: Flag = "false";
         /// Whether a rejection has a log line, at most about one a second for each reason.
         metrics_auth_log_rejects: Flag = "true";
@@ -119,14 +139,14 @@ settings! {
         /// alone.
         metrics_oauth2_ca_file: PathBuf;
         /// How far the clocks may differ, at most `300s`. Absent: `30s`.
-        metrics_oauth2_leeway: Span;
+        metrics_oauth2_leeway: UnitSpan;
         /// How old a token may be, and for how long it may be issued. Absent: no limit.
-        metrics_oauth2_max_token_age: Span;
+        metrics_oauth2_max_token_age: UnitSpan;
         /// Claims that scopes are read from besides `scope` and `scp`, by name or path (`realm_access.roles`). Absent: those two
         /// alone.
         metrics_oauth2_scope_claims: ScopeClaims;
         /// How long known keys go on while the provider cannot be reached. Absent: `1h`.
-        metrics_oauth2_jwks_max_stale: Span;
+        metrics_oauth2_jwks_max_stale: UnitSpan;
         /// Whether the provider may be asked over plain http elsewhere than on this machine. Absent: `false`.
         metrics_oauth2_allow_insecure: Flag;
     }
@@ -139,7 +159,8 @@ settings! {
         metrics_session_secret: Secret;
         /// A file that holds `METRICS_SESSION_SECRET`. Absent: the variable itself counts.
         metrics_session_secret_file: PathBuf;
-        /// LibreChat's own name for it, used without `METRICS_SESSION_SECRET`. Absent: LibreChat's login is no way in.
+        /// LibreChat's own name for it, used without `METRICS_SESSION_SECRET`; beside LibreChat's other settings only with the
+        /// prefix. Absent: LibreChat's login is no way in.
         jwt_refresh_secret: Secret;
         /// A file that holds `JWT_REFRESH_SECRET`. Absent: the variable itself counts.
         jwt_refresh_secret_file: PathBuf;

@@ -2,16 +2,17 @@
 
 use super::areas::{Guard, Session};
 use super::oauth2::{self, OAuth2Settings};
-use super::secrets::{Loaded, load};
+use super::secrets::{Loaded, load, load_file};
 use crate::auth::Method;
 use crate::auth::allowlist::AllowList;
-use crate::auth::basic::account::Account;
+use crate::auth::basic::accounts::Accounts;
 use crate::auth::basic::check_user;
 use crate::auth::bearer::{Tokens, weakness};
 use crate::auth::session::Roles;
 use crate::auth::session::cookies::CookieName;
 use crate::auth::session::login::LoginRedirect;
 use crate::auth::session::secret::SessionSecret;
+use crate::secret::Secret;
 use crate::vars::Vars;
 
 /// What is asked of a caller. Nothing at all is open.
@@ -29,10 +30,13 @@ pub struct GuardSettings {
     pub mutual_tls: bool,
 }
 
+/// Accounts by where they come from; at least one place has some.
 #[derive(Debug)]
 pub struct BasicSettings {
-    pub user: String,
-    pub account: Loaded<Account>,
+    /// The user of the variables, and its account.
+    pub account: Option<(String, Loaded<Accounts>)>,
+    /// `METRICS_BASIC_AUTH_FILE`
+    pub file: Option<Loaded<Accounts>>,
 }
 
 #[derive(Debug)]
@@ -47,6 +51,12 @@ impl GuardSettings {
     /// Whether `/metrics` answers whoever asks.
     pub fn is_open(&self) -> bool {
         self.methods().is_empty()
+    }
+
+    /// Whether strangers are kept out. An allow-list that holds a whole family of addresses keeps nobody of it out.
+    pub fn keeps_strangers_out(&self) -> bool {
+        let lets_all_in = self.allowed.as_ref().is_some_and(|list| list.whole_family().is_some());
+        self.methods().iter().any(|method| !(lets_all_in && *method == Method::AllowList.label()))
     }
 
     /// What is asked, in the order in which it is.
@@ -85,11 +95,13 @@ pub fn read(vars: &mut Vars) -> Option<GuardSettings> {
         ["METRICS_BASIC_AUTH_PASSWORD", "METRICS_BASIC_AUTH_PASSWORD_FILE"],
         area.metrics_basic_auth_password,
         area.metrics_basic_auth_password_file,
-        |secret| Account::parse(user.as_deref().unwrap_or_default(), secret),
+        |secret| Accounts::one(user.as_deref().unwrap_or_default(), secret),
     );
-    let basic = password.and_then(|account| basic(vars, user, account));
-    if let Some(everyone) = area.metrics_allowed_ips.as_ref().and_then(|list| list.everyone().next()) {
-        vars.warn("METRICS_ALLOWED_IPS", format!("holds {everyone}, which allows everyone of that family"));
+    let account = password.and_then(|account| account_of(vars, user, account));
+    let file = load_file(vars, "METRICS_BASIC_AUTH_FILE", area.metrics_basic_auth_file, Accounts::htpasswd);
+    let basic = account.zip(file).and_then(|(account, file)| basic(vars, account, file));
+    if let Some(family) = area.metrics_allowed_ips.as_ref().and_then(AllowList::whole_family) {
+        vars.warn("METRICS_ALLOWED_IPS", format!("allows everyone who comes by {family}"));
     }
     let settings = GuardSettings {
         allowed: area.metrics_allowed_ips,
@@ -101,18 +113,87 @@ pub fn read(vars: &mut Vars) -> Option<GuardSettings> {
         disabled: area.disable_auth.0,
         mutual_tls: vars.is_given("TLS_CLIENT_CA_FILE"),
     };
-    if area.metrics_auth_required.0 && settings.is_open() {
-        vars.problem("METRICS_AUTH_REQUIRED", "is true, but nothing guards /metrics: set a token, Basic, OAuth2, a session secret, an allow-list or TLS_CLIENT_CA_FILE");
-    }
+    refuse_to_open(vars, &settings, area.metrics_auth_required.0);
     Some(settings)
+}
+
+/// Variables that somebody sets to close `/metrics`.
+const CREDENTIALS: &[&str] = &[
+    "METRICS_BEARER_TOKEN",
+    "METRICS_BASIC_AUTH_",
+    "METRICS_OAUTH2_",
+    "METRICS_SESSION_",
+    "JWT_REFRESH_SECRET_FILE",
+];
+
+/// A credential that got lost on its way must not be what opens `/metrics`: an unset variable in a template, say.
+fn refuse_to_open(vars: &mut Vars, settings: &GuardSettings, required: bool) {
+    let lost = vars.lost(CREDENTIALS);
+    let may_be_open = !required && vars.is_given("METRICS_AUTH_REQUIRED");
+    if settings.keeps_strangers_out() || settings.disabled && !required || may_be_open {
+        for (name, why) in lost {
+            vars.warn(&name, format!("{why}, and counts as absent"));
+        }
+        return;
+    }
+    if vars.is_left_to_librechat("JWT_REFRESH_SECRET") {
+        vars.caution(
+            "/metrics is open: JWT_REFRESH_SECRET is left to LibreChat; set METRICS_SESSION_SECRET to let in who is signed in \
+             there, or another method"
+                .into(),
+        );
+    }
+    if required {
+        let reason = if settings.disabled {
+            "DISABLE_AUTH=true turns every method off: take one of the two out".to_owned()
+        } else if settings.allowed.is_some() {
+            "METRICS_ALLOWED_IPS, the only method, allows everyone of a family".to_owned()
+        } else if let Some((name, why)) = lost.first() {
+            format!("nothing guards /metrics: {name} {why}")
+        } else {
+            "nothing guards /metrics: set a token, Basic, OAuth2, a session secret, an allow-list or \
+             TLS_CLIENT_CA_FILE"
+                .to_owned()
+        };
+        vars.problem("METRICS_AUTH_REQUIRED", format!("is true, but {reason}"));
+        return;
+    }
+    for (name, why) in lost {
+        vars.problem(
+            &name,
+            format!(
+                "{why}, and nothing else guards /metrics: everybody could read it. Give it a value, or say \
+                 METRICS_AUTH_REQUIRED=false if /metrics may be open"
+            ),
+        );
+    }
 }
 
 /// The outer `None` is for a problem, the inner for no Basic authentication.
 fn basic(
     vars: &mut Vars,
-    user: Option<String>,
-    account: Option<Loaded<Account>>,
+    account: Option<(String, Loaded<Accounts>)>,
+    file: Option<Loaded<Accounts>>,
 ) -> Option<Option<BasicSettings>> {
+    if let (Some((_, account)), Some(file)) = (&account, &file)
+        && account.value.shares_a_user(&file.value)
+    {
+        vars.problem(
+            "METRICS_BASIC_AUTH_FILE",
+            "has the user of METRICS_BASIC_AUTH_USER too: give it in one place",
+        );
+        return None;
+    }
+    let is_on = account.is_some() || file.is_some();
+    Some(is_on.then_some(BasicSettings { account, file }))
+}
+
+/// The outer `None` is for a problem, the inner for no account in the variables.
+fn account_of(
+    vars: &mut Vars,
+    user: Option<String>,
+    account: Option<Loaded<Accounts>>,
+) -> Option<Option<(String, Loaded<Accounts>)>> {
     let (user, account) = match (user, account) {
         (None, None) => return Some(None),
         (Some(user), Some(account)) => (user, account),
@@ -130,13 +211,26 @@ fn basic(
     {
         vars.warn("METRICS_BASIC_AUTH_PASSWORD", weakness);
     }
-    Some(Some(BasicSettings { user, account }))
+    Some(Some((user, account)))
+}
+
+/// LibreChat's variable turns its login on, but for a sample that everybody knows: nobody asked for the login by it.
+fn librechats_own(vars: &mut Vars, secret: Option<Secret>) -> Option<Secret> {
+    let secret = secret?;
+    if SessionSecret::is_published(secret.expose()) {
+        vars.warn(
+            "JWT_REFRESH_SECRET",
+            "is a sample value that LibreChat published: LibreChat's login is no authentication method until it is a random one",
+        );
+        return None;
+    }
+    Some(secret)
 }
 
 /// The outer `None` is for a problem, the inner for no session authorizer.
 fn session(vars: &mut Vars) -> Option<Option<SessionSettings>> {
     let area = Session::read(vars);
-    let parse = |secret: &crate::secret::Secret| SessionSecret::parse(secret.expose());
+    let parse = |secret: &Secret| SessionSecret::parse(secret.expose());
     let own = load(
         vars,
         ["METRICS_SESSION_SECRET", "METRICS_SESSION_SECRET_FILE"],
@@ -146,13 +240,11 @@ fn session(vars: &mut Vars) -> Option<Option<SessionSettings>> {
     )?;
     let secret = match own {
         Some(secret) => Some(secret),
-        None => load(
-            vars,
-            ["JWT_REFRESH_SECRET", "JWT_REFRESH_SECRET_FILE"],
-            area.jwt_refresh_secret,
-            area.jwt_refresh_secret_file,
-            parse,
-        )?,
+        None => {
+            let secret = librechats_own(vars, area.jwt_refresh_secret);
+            let names = ["JWT_REFRESH_SECRET", "JWT_REFRESH_SECRET_FILE"];
+            load(vars, names, secret, area.jwt_refresh_secret_file, parse)?
+        }
     };
     let cookie = CookieName::parse(&area.metrics_session_cookie);
     let cookie = cookie.map_err(|reason| vars.problem("METRICS_SESSION_COOKIE", reason)).ok();

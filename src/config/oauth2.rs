@@ -6,7 +6,7 @@ use crate::auth::jwks::fetch::Fetcher;
 use crate::auth::jwt::settings::{Draft, Leeway, MaxTokenAge, Settings};
 use crate::telemetry::clock;
 use crate::vars::Vars;
-use crate::vars::values::Span;
+use crate::vars::values::UnitSpan;
 
 /// The settings, and the client that fetches the issuer's keys.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub fn read(vars: &mut Vars) -> Option<Option<OAuth2Settings>> {
 fn convert<T: TryFrom<std::time::Duration, Error = String>>(
     vars: &mut Vars,
     name: &str,
-    span: Option<Span>,
+    span: Option<UnitSpan>,
 ) -> Option<Option<T>> {
     let value = span.map(|span| T::try_from(span.0)).transpose();
     value.map_err(|reason| vars.problem(name, reason)).ok()

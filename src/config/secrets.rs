@@ -25,24 +25,33 @@ pub fn load<T>(
     file: Option<PathBuf>,
     parse: impl Fn(&Secret) -> Result<T, String>,
 ) -> Option<Option<Loaded<T>>> {
-    let (secret, variable, file) = match (inline, file) {
-        (None, None) => return Some(None),
+    match (inline, file) {
+        (None, file) => load_file(vars, twin, file, parse),
         (Some(_), Some(_)) => {
             vars.problem(name, format!("and {twin} are mutually exclusive: set one of them"));
-            return None;
+            None
         }
-        (Some(secret), None) => (secret, name, None),
-        (None, Some(path)) => {
-            let file = SecretFile::new(path);
-            let secret = file.load().map_err(|error| vars.problem(twin, error)).ok()?;
-            if file.is_world_readable() {
-                vars.warn(twin, "names a file that everyone on this machine can read");
-            }
-            (secret, twin, Some((twin, file)))
+        (Some(secret), None) => {
+            let value = parse(&secret).map_err(|reason| vars.problem(name, reason)).ok()?;
+            Some(Some(Loaded { value, secret, file: None }))
         }
-    };
+    }
+}
+
+/// Takes what a variable names a file of. The outer `None` is for a problem, the inner for its not being set.
+pub fn load_file<T>(
+    vars: &mut Vars,
+    variable: &'static str,
+    file: Option<PathBuf>,
+    parse: impl Fn(&Secret) -> Result<T, String>,
+) -> Option<Option<Loaded<T>>> {
+    let Some(file) = file.map(SecretFile::new) else { return Some(None) };
+    let secret = file.load().map_err(|error| vars.problem(variable, error)).ok()?;
+    if file.is_world_readable() {
+        vars.warn(variable, "names a file that everyone on this machine can read");
+    }
     let value = parse(&secret).map_err(|reason| vars.problem(variable, reason)).ok()?;
-    Some(Some(Loaded { value, secret, file }))
+    Some(Some(Loaded { value, secret, file: Some((variable, file)) }))
 }
 
 impl<T: Send + Sync + 'static> Loaded<T> {

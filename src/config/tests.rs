@@ -111,13 +111,19 @@ const MISTAKES: &[Row] = &[
     (405, &[("METRICS_PORT", "abc")], "METRICS_PORT must be a port"),
     (406, &[("RATE_LIMIT_MAX", "1e3")], "RATE_LIMIT_MAX must be a whole number"),
     (408, &[("METRICS_BEARER_TOKN", "canary")], "did you mean METRICS_BEARER_TOKEN?"),
-    (409, &[("METRICS_PORT", "tcp://10.0.0.1:9090")], "METRICS_PORT holds a Kubernetes service link"),
     (0, &[("MONGO_URI", "mongodb://me:canary@")], "MONGO_URI"),
     (0, &[("TLS_CERT_FILE", "/x")], "TLS_CERT_FILE and TLS_KEY_FILE must both be set"),
     (0, &[("TLS_CLIENT_CA_FILE", "/x")], "TLS_CLIENT_CA_FILE needs"),
     (0, &[("METRICS_SESSION_SECRET", "canary")], "METRICS_SESSION_SECRET"),
     (0, &[("RATE_LIMIT_WINDOW_MS", "0")], "RATE_LIMIT_WINDOW_MS must not be 0"),
     (0, &[("REFRESH_INTERVAL", "0")], "REFRESH_INTERVAL must be at least"),
+    (0, &[("REFRESH_INTERVAL", "30")], "30 is 30 ms; for seconds write 30s"),
+    (0, &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_LEEWAY", "60")], "60 would be 60 ms: write 60s or 60ms"),
+    (0, &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_MAX_TOKEN_AGE", "3600")], "write 3600s or 3600ms"),
+    (0, &[ISSUER, AUDIENCE, ("METRICS_OAUTH2_JWKS_MAX_STALE", "3600")], "write 3600s or 3600ms"),
+    (0, &[("METRICS_BEARER_TOKEN", "\"canary-0123456789\"")], "METRICS_BEARER_TOKEN has quotation marks"),
+    (0, &[("HOST", "'127.0.0.1'")], "HOST has quotation marks"),
+    (0, &[("MONGO_URI", "\"mongodb://me:canary@h/x\"")], "MONGO_URI has quotation marks"),
     (0, &[("METRICS_MAX_LABEL_VALUES", "0")], "METRICS_MAX_LABEL_VALUES"),
 ];
 
@@ -155,7 +161,14 @@ fn a_missing_connection_string_names_the_demo() {
 #[test]
 fn what_works_but_is_hardly_meant_is_a_warning() {
     let rows: &[(&[(&str, &str)], &str)] = &[
-        (&[("METRICS_BEARER_TOKEN", "")], "counts as absent"),
+        (&[("METRICS_BEARER_TOKEN", ""), ("METRICS_AUTH_REQUIRED", "false")], "counts as absent"),
+        (
+            &[("METRICS_PORT", "tcp://10.0.0.1:9090")],
+            "METRICS_PORT holds a Kubernetes service link and is ignored",
+        ),
+        (&[("MONGODB_URI", "mongodb://x/y")], "did you mean MONGO_URI"),
+        (&[("REFRESH_INTERVAL", "300"), ("METRICS_MAX_STALENESS", "10m")], "for seconds write 300s"),
+        (&[("RATE_LIMIT_WINDOW_MS", "60")], "for seconds write 60000"),
         (&[("METRICS_BEARER_TOKEN", "short")], "shorter than 16"),
         (&[("METRICS_BEARER_TOKEN", "changeme")], "placeholder"),
         (&[("METRICS_OAUTH2_JWKS_URI", "https://idp.example/keys"), AUDIENCE], "iss is not checked"),

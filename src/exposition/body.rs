@@ -30,7 +30,7 @@ impl Coding {
     }
 }
 
-/// A text in every coding that somebody asked for: the first one waits for it.
+/// A body in every coding that somebody asked for: the first one waits for it.
 #[derive(Debug)]
 pub struct Coded {
     identity: Bytes,
@@ -45,8 +45,8 @@ struct Deflated {
 }
 
 impl Coded {
-    pub fn new(text: String) -> Self {
-        Self { identity: text.into(), deflate: OnceLock::new(), zstd: OnceLock::new() }
+    pub fn new(body: impl Into<Bytes>) -> Self {
+        Self { identity: body.into(), deflate: OnceLock::new(), zstd: OnceLock::new() }
     }
 
     pub fn identity(&self) -> &[u8] {
@@ -68,14 +68,12 @@ impl Coded {
 }
 
 /// One body of `head`, when there is one, and `tail`.
-pub fn splice(coding: Coding, head: Option<&Coded>, tail: String) -> Vec<Bytes> {
+pub fn splice(coding: Coding, head: Option<&Coded>, tail: Bytes) -> Vec<Bytes> {
     match coding {
-        Coding::Identity => {
-            head.map(|head| head.identity.clone()).into_iter().chain([Bytes::from(tail)]).collect()
-        }
-        Coding::Gzip => gzip(head, tail.as_bytes()),
+        Coding::Identity => head.map(|head| head.identity.clone()).into_iter().chain([tail]).collect(),
+        Coding::Gzip => gzip(head, &tail),
         Coding::Zstd => {
-            let tail = Bytes::from(zstd_frame(tail.as_bytes(), 1));
+            let tail = Bytes::from(zstd_frame(&tail, 1));
             head.map(|head| head.zstd().clone()).into_iter().chain([tail]).collect()
         }
     }
@@ -147,7 +145,7 @@ mod tests {
     fn one_gzip_member_holds_both_parts() {
         for (head, tail) in parts() {
             let expected = format!("{}{tail}", head.clone().unwrap_or_default());
-            let body = splice(Coding::Gzip, head.map(Coded::new).as_ref(), tail).concat();
+            let body = splice(Coding::Gzip, head.map(Coded::new).as_ref(), tail.into()).concat();
             let mut text = String::new();
             // This decoder reads one member and checks its checksum and length.
             let mut decoder = flate2::bufread::GzDecoder::new(&body[..]);
@@ -161,7 +159,7 @@ mod tests {
     fn zstd_frames_hold_both_parts() {
         for (head, tail) in parts() {
             let expected = format!("{}{tail}", head.clone().unwrap_or_default());
-            let body = splice(Coding::Zstd, head.map(Coded::new).as_ref(), tail).concat();
+            let body = splice(Coding::Zstd, head.map(Coded::new).as_ref(), tail.into()).concat();
             assert!(zstd::stream::decode_all(&body[..]).unwrap() == expected.as_bytes());
         }
     }

@@ -1,5 +1,7 @@
 //! A histogram's counts: how many observations fell between which bounds, and what they come to together.
 
+use super::native::Native;
+
 /// Observations by size. A bound belongs to the bucket below it, as Prometheus has it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Buckets {
@@ -7,19 +9,26 @@ pub struct Buckets {
     /// One for each bound, and one for what is beyond the last.
     counts: Box<[u64]>,
     sum: f64,
+    /// The same observations without those bounds.
+    native: Native,
 }
 
 impl Buckets {
     /// None yet. `bounds` ascend.
     pub fn new(bounds: &'static [f64]) -> Self {
-        Self { bounds, counts: vec![0; bounds.len() + 1].into(), sum: 0.0 }
+        Self { bounds, counts: vec![0; bounds.len() + 1].into(), sum: 0.0, native: Native::default() }
     }
 
+    /// Counts a number; what is none is no observation.
     pub fn observe(&mut self, value: f64) {
+        if !value.is_finite() {
+            return;
+        }
         let bucket = self.bounds.partition_point(|bound| *bound < value);
         if let Some(count) = self.counts.get_mut(bucket) {
             *count += 1;
             self.sum += value;
+            self.native.observe(value);
         }
     }
 
@@ -28,6 +37,7 @@ impl Buckets {
         debug_assert_eq!(self.bounds, other.bounds, "histograms of different bounds");
         self.counts.iter_mut().zip(&other.counts).for_each(|(count, other)| *count += other);
         self.sum += other.sum;
+        self.native.merge(&other.native);
     }
 
     pub const fn sum(&self) -> f64 {
@@ -36,6 +46,15 @@ impl Buckets {
 
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
+    }
+
+    pub(super) const fn native(&self) -> &Native {
+        &self.native
+    }
+
+    /// How many series it is in text: one for each bucket, the sum and the count.
+    pub(super) fn series(&self) -> usize {
+        self.counts.len() + 2
     }
 
     /// The count of each bucket by its upper bound, not added up; the last bound is infinite.
@@ -57,5 +76,10 @@ mod tests {
         left.merge(&right);
         assert_eq!(left.rows(), [(1.0, 2), (5.0, 2), (f64::INFINITY, 1)]);
         assert_eq!((left.count(), left.sum()), (5, 16.5));
+        let mut native = Native::default();
+        [0.0, 1.0, 1.5, 5.0, 9.0].into_iter().for_each(|value| native.observe(value));
+        assert_eq!(left.native(), &native);
+        [f64::NAN, f64::INFINITY].into_iter().for_each(|value| left.observe(value));
+        assert_eq!((left.count(), left.sum()), (5, 16.5), "both kinds of buckets hold the same observations");
     }
 }

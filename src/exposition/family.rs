@@ -55,7 +55,7 @@ impl<const L: usize> Family<L> {
         Self { name, help, kind: Kind::Histogram, rest: Rest::Pool, labels }
     }
 
-    /// For distinct numbers and ages, which do not add up over labels.
+    /// For distinct numbers, ages and what is always 1 (`_info`), which do not add up over labels.
     #[must_use]
     pub const fn not_additive(self) -> Self {
         Self { rest: Rest::LeaveOut, ..self }
@@ -81,4 +81,11 @@ pub struct Description {
     pub kind: Kind,
     pub rest: Rest,
     pub labels: &'static [&'static str],
+}
+
+impl Description {
+    /// Whether its samples are always 1 and tell by their labels alone.
+    pub fn is_info(&self) -> bool {
+        self.name.ends_with("_info")
+    }
 }

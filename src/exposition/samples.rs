@@ -12,6 +12,8 @@ use prometheus_client::registry::Registry;
 
 use super::buckets::Buckets;
 use super::family::{Description, Family, Kind};
+use super::label::one_line;
+use super::protobuf::Natives;
 
 /// Samples by family. Families and samples come out in a fixed order, so that equal collections render equally.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +51,14 @@ impl Value {
         }
     }
 
+    /// How many series it is.
+    pub(super) fn series(&self) -> usize {
+        match self {
+            Self::Sum(_) | Self::Mean { .. } => 1,
+            Self::Histogram(buckets) => buckets.series(),
+        }
+    }
+
     /// How much it matters, next to others of its family.
     #[expect(clippy::cast_precision_loss, reason = "only for sorting")]
     pub(super) fn size(&self) -> f64 {
@@ -63,11 +73,18 @@ impl Value {
 impl Rows {
     pub(super) fn add(&mut self, labels: Vec<String>, value: Value) {
         match self.rows.get_mut(&labels) {
+            Some(known) if self.description.is_info() => *known = value,
             Some(known) => known.add(value),
             None => {
                 self.rows.insert(labels, value);
             }
         }
+    }
+}
+
+impl Rows {
+    pub(super) fn series(&self) -> usize {
+        self.rows.values().map(Value::series).sum()
     }
 }
 
@@ -77,12 +94,12 @@ impl Samples {
         self.rows(family);
     }
 
-    /// Adds one sample. Samples that come to the same labels are added up. A value that is not finite is an absent
-    /// figure and is left out.
+    /// Adds one sample. Samples that come to the same labels, as they are shown, are added up. A value that is not finite
+    /// is an absent figure and is left out.
     pub fn push<const L: usize>(&mut self, family: &'static Family<L>, labels: [&str; L], value: f64) {
         let rows = self.rows(family.describe());
         if value.is_finite() {
-            rows.add(labels.map(str::to_owned).into(), Value::Sum(value));
+            rows.add(shown(labels), Value::Sum(value));
         }
     }
 
@@ -97,7 +114,7 @@ impl Samples {
     ) {
         let rows = self.rows(family.describe());
         if (sum / weight).is_finite() {
-            rows.add(labels.map(str::to_owned).into(), Value::Mean { sum, weight });
+            rows.add(shown(labels), Value::Mean { sum, weight });
         }
     }
 
@@ -108,7 +125,7 @@ impl Samples {
         labels: [&str; L],
         buckets: &Buckets,
     ) {
-        self.rows(family.describe()).add(labels.map(str::to_owned).into(), Value::Histogram(buckets.clone()));
+        self.rows(family.describe()).add(shown(labels), Value::Histogram(buckets.clone()));
     }
 
     /// Takes in the samples of another.
@@ -116,6 +133,15 @@ impl Samples {
         for Rows { description, rows } in other.0.into_values() {
             let known = self.rows(description);
             rows.into_iter().for_each(|(labels, value)| known.add(labels, value));
+        }
+    }
+
+    /// Takes out the samples of families by their names; the families stay declared.
+    pub fn clear(&mut self, is_cleared: impl Fn(&str) -> bool) {
+        for (name, rows) in &mut self.0 {
+            if is_cleared(name) {
+                rows.rows.clear();
+            }
         }
     }
 
@@ -128,6 +154,19 @@ impl Samples {
             self.0.entry(description.name).or_insert_with(|| Rows { description, rows: BTreeMap::new() });
         debug_assert_eq!(rows.description, description, "two families of one name");
         rows
+    }
+
+    /// The native buckets of all histograms, which text does not show.
+    pub fn natives(&self) -> Natives {
+        let histograms = self.0.iter().filter(|(_, rows)| rows.description.kind == Kind::Histogram);
+        let natives = histograms.map(|(name, Rows { rows, .. })| {
+            let rows = rows.iter().filter_map(|(labels, value)| match value {
+                Value::Histogram(buckets) => Some((labels.clone(), buckets.native().clone())),
+                _ => None,
+            });
+            (*name, rows.collect())
+        });
+        natives.collect()
     }
 
     /// OpenMetrics text without its end marker, since more may follow.
@@ -186,6 +225,11 @@ fn write_number(metric: &mut MetricEncoder<'_>, kind: Kind, value: f64) -> fmt::
     }
 }
 
+/// The values of labels as readers can bear them.
+fn shown<const L: usize>(labels: [&str; L]) -> Vec<String> {
+    labels.map(|label| one_line(label).into_owned()).into()
+}
+
 struct Labels<'a> {
     names: &'static [&'static str],
     values: &'a [String],
@@ -207,13 +251,15 @@ mod tests {
     static USERS: Family<0> = Family::gauge("librechat_user_count", [], "Registered users");
     static COST: Family<2> = Family::gauge("librechat_cost", ["model", "tag"], "Cost");
     static SECONDS: Family<1> = Family::histogram("librechat_answer_seconds", ["model"], "Time");
+    static INFO: Family<1> = Family::gauge("librechat_agent_info", ["agent"], "Agents").not_additive();
+    static MEAN: Family<1> = Family::gauge("librechat_mean", ["model"], "Mean");
     static SEEN: Family<1> = Family::counter("librechat_seen_total", ["model"], "Seen");
 
     #[test]
     fn renders_families_and_labels_in_a_fixed_order_and_adds_up_equal_labels() {
         let mut samples = Samples::default();
         samples.push(&COST, ["b", "x"], 1.5);
-        samples.push(&COST, ["a", "quote\" back\\slash\nline"], 2.0);
+        samples.push(&COST, ["a", "quote\" back\\slash"], 2.0);
         samples.push(&COST, ["b", "x"], 1.0);
         samples.push(&USERS, [], 3.0);
         samples.push(&SEEN, ["m"], 7.0);
@@ -221,7 +267,7 @@ mod tests {
             samples.render(),
             "# HELP librechat_cost Cost.\n\
              # TYPE librechat_cost gauge\n\
-             librechat_cost{model=\"a\",tag=\"quote\\\" back\\\\slash\\nline\"} 2\n\
+             librechat_cost{model=\"a\",tag=\"quote\\\" back\\\\slash\"} 2\n\
              librechat_cost{model=\"b\",tag=\"x\"} 2.5\n\
              # HELP librechat_seen Seen.\n\
              # TYPE librechat_seen counter\n\
@@ -229,6 +275,31 @@ mod tests {
              # HELP librechat_user_count Registered users.\n\
              # TYPE librechat_user_count gauge\n\
              librechat_user_count 3\n"
+        );
+    }
+
+    #[test]
+    fn d74_d75_values_that_are_shown_alike_are_one_sample() {
+        let mut samples = Samples::default();
+        let long = "x".repeat(600);
+        for tail in ["a", "b"] {
+            samples.push(&SEEN, [&format!("{long}{tail}")], 2.0);
+            samples.push(&INFO, [&format!("{long}{tail}")], 1.0);
+            samples.push_mean(&MEAN, [&format!("{long}{tail}")], 6.0, 3.0);
+        }
+        samples.push(&SEEN, ["a\rb"], 1.0);
+        samples.push(&SEEN, ["a\u{2028}b"], 1.0);
+        let text = samples.render();
+        let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let cut = format!("{}\u{2026}", "x".repeat(509));
+        assert_eq!(
+            lines,
+            [
+                format!("librechat_agent_info{{agent=\"{cut}\"}} 1"),
+                format!("librechat_mean{{model=\"{cut}\"}} 2"),
+                "librechat_seen_total{model=\"a b\"} 2".into(),
+                format!("librechat_seen_total{{model=\"{cut}\"}} 4"),
+            ]
         );
     }
 

@@ -10,18 +10,19 @@ pub mod limits;
 pub mod locked;
 pub mod reject_log;
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::FromRequestParts;
 use axum::response::Response;
+use futures_util::future::poll_immediate;
 use http::header::{LOCATION, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
-use tracing::warn;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
 use self::limits::{Limited, Limits, Stamp};
-use self::reject_log::RejectLog;
+use self::reject_log::{LockLog, RejectLog};
 use super::{Site, metrics, refusal};
 use crate::auth::Method;
 use crate::auth::caller::Caller;
@@ -31,8 +32,11 @@ use crate::auth::reason::Reason;
 use crate::auth::session::login::LoginRedirect;
 use crate::client_ip::trust::TrustProxy;
 use crate::client_ip::{ClientAddress, Peer, ProxyHeader, client_address};
+use crate::limit::credential::Credential;
 use crate::limit::key::Key;
-use crate::limit::lockout::{Attempt, Locked, Lockout, Outcome, Settled};
+use crate::limit::known_good::KnownGood;
+use crate::limit::lockout::{Attempt, Locked, Lockout, Outcome, Presented, Settled};
+use crate::secret::DigestKey;
 
 /// Everything that stands between a request and a permit.
 pub struct Guard {
@@ -41,9 +45,13 @@ pub struct Guard {
     pub header: ProxyHeader,
     pub limits: Limits,
     pub lockout: Option<Arc<Lockout>>,
+    pub known_good: KnownGood,
+    /// For digests of credentials, which the two tables above remember.
+    pub digests: DigestKey,
     pub login: Option<LoginRedirect>,
     pub decisions: Decisions,
     pub rejects: RejectLog,
+    pub locks: LockLog,
 }
 
 impl std::fmt::Debug for Guard {
@@ -83,48 +91,111 @@ impl FromRequestParts<Arc<Site>> for Guarded {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Response> {
-        let guard = &site.guard;
-        let address = guard.address(parts);
-        let mut stamp = Stamp::default();
-        match guard.decide(&address, parts, &mut stamp).await {
-            Ok(permit) => {
-                guard.decisions.allow(&permit);
-                Ok(Self { permit, stamp })
-            }
-            Err(refusal) => Err(stamp.put_on(guard.refuse(&refusal, &address, parts))),
+        let asked = Asked::of(parts);
+        let site = Arc::clone(site);
+        let mut decision = Box::pin(async move { site.guard.answer(&asked).await });
+        if let Some(guarded) = poll_immediate(&mut decision).await {
+            return guarded;
+        }
+        // What has to be waited for is decided, counted and logged whether or not the client waits too: otherwise who
+        // hangs up in time guesses for nothing. How many such decisions there are is bounded where they wait.
+        match tokio::spawn(decision).await {
+            Ok(guarded) => guarded,
+            Err(ended) if ended.is_panic() => resume_unwind(ended.into_panic()),
+            // The process is ending.
+            Err(_) => Err(refusal::of(StatusCode::SERVICE_UNAVAILABLE)),
         }
     }
 }
 
+/// What of a request is decided on, apart from its connection.
+#[derive(Debug)]
+struct Asked {
+    method: http::Method,
+    uri: Uri,
+    headers: HeaderMap,
+    peer: Peer,
+}
+
+impl Asked {
+    fn of(parts: &Parts) -> Self {
+        Self {
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            headers: parts.headers.clone(),
+            peer: peer(parts),
+        }
+    }
+}
+
+/// A request without a known peer is as one over a Unix socket.
+fn peer(parts: &Parts) -> Peer {
+    parts.extensions.get::<Peer>().copied().unwrap_or(Peer::Unix)
+}
+
 impl Guard {
-    /// Where a request comes from. A request without a known peer is as one over a Unix socket.
+    /// Where a request comes from.
     pub fn address(&self, parts: &Parts) -> ClientAddress {
-        let peer = parts.extensions.get::<Peer>().copied().unwrap_or(Peer::Unix);
-        client_address(peer, &parts.headers, &self.trust, self.header)
+        client_address(peer(parts), &parts.headers, &self.trust, self.header)
+    }
+
+    /// Decides, counts and logs.
+    async fn answer(&self, asked: &Asked) -> Result<Guarded, Response> {
+        let address = client_address(asked.peer, &asked.headers, &self.trust, self.header);
+        let key = Key::of(address.ip);
+        let caller = Caller::new(address.ip, &asked.headers);
+        let presented = caller.as_ref().map_or(Presented::Nothing, |caller| self.presented(key, caller));
+        let refuse = |refusal, stamp: Stamp| stamp.put_on(self.refuse(&refusal, &address, asked));
+        let limited = |limited| refuse(Refusal::Limited(limited), Stamp::default());
+        let counted = self.limits.begin(key, presented.is_known_good(), Instant::now()).map_err(limited)?;
+        match self.decide(&address, caller, presented).await {
+            Ok(permit) => {
+                let stamp = self.limits.let_in(key, &counted, Instant::now()).map_err(limited)?;
+                self.decisions.allow(&permit);
+                Ok(Guarded { permit, stamp })
+            }
+            Err(refusal) => {
+                let stamp = self.limits.refuse(key, counted, Instant::now()).map_err(limited)?;
+                Err(refuse(refusal, stamp))
+            }
+        }
+    }
+
+    fn presented(&self, key: Key, caller: &Caller<'_>) -> Presented {
+        let Some(digest) = self.policy.credential(caller, &self.digests) else { return Presented::Nothing };
+        let credential = Credential::from(digest);
+        if self.known_good.holds(key, credential, Instant::now()) {
+            Presented::KnownGood(credential)
+        } else {
+            Presented::Unknown(credential)
+        }
     }
 
     async fn decide(
         &self,
         address: &ClientAddress,
-        parts: &Parts,
-        stamp: &mut Stamp,
+        caller: Result<Caller<'_>, Reason>,
+        presented: Presented,
     ) -> Result<Permit, Refusal> {
         let key = Key::of(address.ip);
-        *stamp = self.limits.check_metrics(key, Instant::now()).map_err(Refusal::Limited)?;
         let admission = self.policy.admit(address.for_allow_list())?;
-        let attempt = self.lockout.as_ref().map(|lockout| lockout.begin(key, Instant::now())).transpose()?;
-        let caller =
-            Caller::new(address.ip, &parts.headers).map_err(|reason| Denial::new(Method::None, reason))?;
+        let attempt =
+            self.lockout.as_ref().map(|lockout| lockout.begin(key, presented, Instant::now())).transpose()?;
+        let caller = caller.map_err(|reason| Denial::new(Method::None, reason))?;
         let result = self.policy.authorize(admission, &caller).await;
         // Settled before anything is told: of guesses that arrive together, those after the lock learn nothing.
         let outcome = match &result {
-            Ok(permit) if permit.method() == Method::None => Outcome::Neutral,
-            Ok(_) => Outcome::Success,
-            Err(denial) if denial.reason.is_guess() => Outcome::Guess,
-            Err(_) => Outcome::Neutral,
+            Err(denial) if denial.reason.is_guess() => Outcome::Wrong(denial.reason.label()),
+            _ => Outcome::Neutral,
         };
         self.settle(attempt, outcome, address)?;
-        result.map_err(Refusal::Denied)
+        let permit = result?;
+        if permit.is_earned()
+            && let Some(credential) = presented.credential()
+        {
+            self.known_good.remember(key, credential, Instant::now());
+        }
+        Ok(permit)
     }
 
     fn settle(
@@ -134,36 +205,46 @@ impl Guard {
         address: &ClientAddress,
     ) -> Result<(), Locked> {
         let Some(attempt) = attempt else { return Ok(()) };
-        if attempt.settle(outcome, Instant::now())? == Settled::Locks {
-            warn!(address = %Shown(address), "locked an address after too many wrong credentials");
+        if let (Settled::Locks, Outcome::Wrong(reason)) = (attempt.settle(outcome, Instant::now())?, outcome)
+        {
+            let seconds = self.lockout.as_ref().map_or(0, |lockout| lockout.length().as_secs());
+            self.locks.log(reason, Shown(address), seconds);
         }
         Ok(())
     }
 
-    fn refuse(&self, refusal: &Refusal, address: &ClientAddress, parts: &Parts) -> Response {
+    fn refuse(&self, refusal: &Refusal, address: &ClientAddress, asked: &Asked) -> Response {
         let mut response = match refusal {
             Refusal::Limited(limited) => {
-                self.rejects.log("none", "rate_limited", Shown(address), parts);
+                self.rejects.log("none", "rate_limited", Shown(address), &asked.method, &asked.uri);
                 limited.response()
             }
             Refusal::Locked(locked) => {
                 let denial = Denial::new(Method::None, Reason::Locked);
-                let mut response = self.deny(denial, address, parts);
+                self.decisions.deny(denial);
+                self.rejects.log_locked(locked, Shown(address), &asked.method, &asked.uri);
+                let mut response = refusal::of(Reason::Locked.status());
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(locked.retry_after()));
                 response
             }
-            Refusal::Denied(denial) => self.deny(*denial, address, parts),
+            Refusal::Denied(denial) => self.deny(*denial, address, asked),
         };
         response.headers_mut().insert(VARY, metrics::VARIES);
         response
     }
 
-    fn deny(&self, denial: Denial, address: &ClientAddress, parts: &Parts) -> Response {
+    fn deny(&self, denial: Denial, address: &ClientAddress, asked: &Asked) -> Response {
         self.decisions.deny(denial);
-        self.rejects.log(denial.method.label(), denial.reason.label(), Shown(address), parts);
+        self.rejects.log(
+            denial.method.label(),
+            denial.reason.label(),
+            Shown(address),
+            &asked.method,
+            &asked.uri,
+        );
         let status = denial.reason.status();
         let login =
-            self.login.as_ref().and_then(|login| login.location(&parts.method, &parts.headers, status));
+            self.login.as_ref().and_then(|login| login.location(&asked.method, &asked.headers, status));
         if let Some(location) = login {
             let mut response = refusal::of(StatusCode::FOUND);
             response.headers_mut().insert(LOCATION, location.clone());

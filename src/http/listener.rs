@@ -1,10 +1,17 @@
 //! Where to listen: a TCP address or a Unix socket.
 
-use std::io;
-use std::path::{Path, PathBuf};
+pub mod socket;
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::TcpListener;
+
+use self::socket::{Socket, SocketError, SocketMode};
+
+/// The longest path of a socket (`sun_path` of unix(7), less its NUL).
+const MAX_PATH: usize = 107;
 
 /// `HOST`: a name or address, or `unix:/path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,10 +27,11 @@ impl FromStr for Host {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(path) = text.strip_prefix("unix:") {
             let path = PathBuf::from(path);
-            return if path.is_absolute() {
-                Ok(Self::Unix(path))
-            } else {
-                Err("must be unix: and an absolute path")
+            return match path.as_os_str().as_bytes() {
+                _ if !path.is_absolute() => Err("must be unix: and an absolute path"),
+                bytes if bytes.len() > MAX_PATH => Err("names a socket whose path is longer than 107 bytes"),
+                bytes if bytes.ends_with(b"/") => Err("must name a socket, and names a folder"),
+                _ => Ok(Self::Unix(path)),
             };
         }
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
@@ -54,12 +62,14 @@ impl Address {
         }
     }
 
+    /// Listens there; `mode` is what a socket's file gets.
+    ///
     /// # Errors
-    /// Those of the operating system: in use, not ours, not allowed.
-    pub async fn bind(&self) -> io::Result<Listener> {
+    /// Those of the operating system: in use, not ours, not allowed. For a socket also what else is in its place.
+    pub async fn bind(&self, mode: SocketMode) -> Result<Listener, SocketError> {
         match &self.host {
-            Host::Name(name) => TcpListener::bind((name.as_str(), self.port)).await.map(Listener::Tcp),
-            Host::Unix(path) => bind_unix(path).await.map(Listener::Unix),
+            Host::Name(name) => Ok(Listener::Tcp(TcpListener::bind((name.as_str(), self.port)).await?)),
+            Host::Unix(path) => socket::bind(path, mode).await.map(Listener::Unix),
         }
     }
 }
@@ -78,20 +88,7 @@ impl std::fmt::Display for Address {
 #[derive(Debug)]
 pub enum Listener {
     Tcp(TcpListener),
-    Unix(UnixListener),
-}
-
-/// A socket file outlives the process that made it: one on which nobody listens any more is replaced.
-async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
-    match UnixListener::bind(path) {
-        Err(error)
-            if error.kind() == io::ErrorKind::AddrInUse && UnixStream::connect(path).await.is_err() =>
-        {
-            std::fs::remove_file(path)?;
-            UnixListener::bind(path)
-        }
-        result => result,
-    }
+    Unix(Socket),
 }
 
 #[cfg(test)]
@@ -111,9 +108,11 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(text.parse::<Host>(), expected, "{text}");
         }
-        for text in ["unix:relative", "http://x", "a b", "[]"] {
+        let long = format!("unix:/{}", "x".repeat(MAX_PATH));
+        for text in ["unix:relative", "unix:", "unix:/", "unix:/run/", &long, "http://x", "a b", "[]"] {
             assert!(text.parse::<Host>().is_err(), "{text}");
         }
+        assert!(long[..long.len() - 1].parse::<Host>().is_ok());
     }
 
     #[test]

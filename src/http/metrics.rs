@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue};
+use tracing::debug;
 
 use super::Site;
 use super::guard::Guarded;
@@ -25,6 +26,7 @@ pub async fn metrics(guarded: Guarded, State(site): State<Arc<Site>>, headers: H
 
 /// The permit is given up here: one permit, one page.
 pub fn page(_permit: Permit, exposition: &Exposition, accepted: Accepted) -> Response {
+    debug!(format = accepted.format.content_type(), coding = accepted.coding.name(), "answers a scrape");
     let parts = exposition.body(accepted.format, accepted.coding, Instant::now());
     let mut response = Response::new(Body::new(Parts::new(parts)));
     let headers = response.headers_mut();

@@ -22,31 +22,49 @@ impl Accepted {
     }
 }
 
-/// OpenMetrics when it is asked for by name and is at least as welcome as plain text.
+/// OpenMetrics when it is asked for by name and is at least as welcome as plain text; protocol buffers when they are more
+/// welcome than both, or as welcome and named first, as those do who want native histograms.
 fn format(headers: &HeaderMap) -> Format {
-    let (mut openmetrics, mut classic) = (0.0_f32, 0.0_f32);
+    let (mut openmetrics, mut classic, mut protobuf) = (0.0_f32, 0.0_f32, 0.0_f32);
     for item in items(headers, &ACCEPT) {
-        let best = match item.name {
-            name if name.eq_ignore_ascii_case("application/openmetrics-text")
-                && speaks_1_0(item.parameters) =>
-            {
-                &mut openmetrics
+        match known_format(&item) {
+            Some(Format::OpenMetrics) => openmetrics = openmetrics.max(item.quality),
+            Some(Format::Classic) => classic = classic.max(item.quality),
+            // What was named before, and is as welcome, goes first.
+            Some(Format::Protobuf) if item.quality > openmetrics.max(classic) => {
+                protobuf = protobuf.max(item.quality);
             }
-            name if name.eq_ignore_ascii_case("text/plain") => &mut classic,
-            _ => continue,
-        };
-        *best = best.max(item.quality);
+            _ => {}
+        }
     }
-    if openmetrics > 0.0 && openmetrics >= classic { Format::OpenMetrics } else { Format::Classic }
+    if protobuf > 0.0 && protobuf >= openmetrics.max(classic) {
+        Format::Protobuf
+    } else if openmetrics > 0.0 && openmetrics >= classic {
+        Format::OpenMetrics
+    } else {
+        Format::Classic
+    }
 }
 
-/// OpenMetrics of no version, or of 1.0.
-fn speaks_1_0(parameters: &str) -> bool {
-    parameters
-        .split(';')
-        .filter_map(|parameter| parameter.split_once('='))
-        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("version"))
-        .all(|(_, version)| matches!(version.trim().trim_matches('"'), "1.0.0" | "1.0"))
+/// The format that an item names, whatever it says of the escaping of names: ours need none.
+fn known_format(item: &Item<'_>) -> Option<Format> {
+    let is = |name: &str| item.name.eq_ignore_ascii_case(name);
+    let says = |name, values: &[&str]| {
+        item.parameter(name).is_some_and(|value| values.iter().any(|known| value.eq_ignore_ascii_case(known)))
+    };
+    let version_is_good = item.parameter("version").is_none() || says("version", &["1.0.0", "1.0"]);
+    if is("application/openmetrics-text") && version_is_good {
+        Some(Format::OpenMetrics)
+    } else if is("text/plain") {
+        Some(Format::Classic)
+    } else if is("application/vnd.google.protobuf")
+        && says("proto", &["io.prometheus.client.MetricFamily"])
+        && says("encoding", &["delimited"])
+    {
+        Some(Format::Protobuf)
+    } else {
+        None
+    }
 }
 
 /// gzip where both are as welcome: every scraper decodes it.
@@ -75,6 +93,15 @@ struct Item<'a> {
     name: &'a str,
     parameters: &'a str,
     quality: f32,
+}
+
+impl Item<'_> {
+    /// The value of a parameter, without quotes.
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let parameters = self.parameters.split(';').filter_map(|parameter| parameter.split_once('='));
+        let mut values = parameters.filter(|(known, _)| known.trim().eq_ignore_ascii_case(name));
+        values.next().map(|(_, value)| value.trim().trim_matches('"'))
+    }
 }
 
 fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = Item<'a>> {
@@ -111,7 +138,43 @@ mod tests {
                             text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
         let prometheus_2 = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
                             text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        let native_3 = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
+                        application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+                        application/openmetrics-text;version=0.0.1;q=0.4,\
+                        text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+        let native_2 = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,\
+                        application/openmetrics-text;version=1.0.0;q=0.8,\
+                        application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        let protobuf =
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+        let text_first = format!("text/plain, {protobuf}");
+        let protobuf_last = format!("application/openmetrics-text;q=0.5,{protobuf};q=0.4");
+        let protobuf_never = format!("{protobuf};q=0,*/*");
         let cases = [
+            (native_3, Format::Protobuf),
+            (native_2, Format::Protobuf),
+            (protobuf, Format::Protobuf),
+            (&*format!("{protobuf};q=0.7,text/plain;version=0.0.4;q=0.3"), Format::Protobuf),
+            (&*format!("{protobuf}, text/plain"), Format::Protobuf),
+            (&*format!("{protobuf}, application/openmetrics-text"), Format::Protobuf),
+            (&*format!("{protobuf};escaping=underscores"), Format::Protobuf),
+            (
+                "Application/VND.Google.Protobuf ; Encoding=\"delimited\" ; Proto=\"io.prometheus.client.MetricFamily\"",
+                Format::Protobuf,
+            ),
+            (&*text_first, Format::Classic),
+            (&*protobuf_last, Format::OpenMetrics),
+            (&*protobuf_never, Format::Classic),
+            ("application/vnd.google.protobuf", Format::Classic),
+            ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily", Format::Classic),
+            (
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text",
+                Format::Classic,
+            ),
+            (
+                "application/vnd.google.protobuf;proto=io.prometheus.write.v2.Request;encoding=delimited",
+                Format::Classic,
+            ),
             (prometheus_3, Format::OpenMetrics),
             (prometheus_2, Format::OpenMetrics),
             ("application/openmetrics-text", Format::OpenMetrics),

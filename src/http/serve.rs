@@ -100,8 +100,8 @@ async fn accept(listener: &Listener) -> std::io::Result<(Box<dyn Stream>, Peer)>
             stream.set_nodelay(true)?;
             Ok((Box::new(stream), Peer::Tcp(peer.ip())))
         }
-        Listener::Unix(listener) => {
-            let (stream, _) = listener.accept().await?;
+        Listener::Unix(socket) => {
+            let (stream, _) = socket.listener.accept().await?;
             Ok((Box::new(stream), Peer::Unix))
         }
     }

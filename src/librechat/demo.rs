@@ -13,11 +13,12 @@ pub mod world;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use self::world::World;
 use super::collector::moment;
 use super::indexes::{FIELD, Indexes, OPTIONAL};
+use super::mongo::capabilities::Capability;
 use super::record::fields::Oddities;
 use super::record::{Collection, Moment, Record};
 use super::source::{Contents, Identity, Range, Seen, Source, SourceError};
@@ -43,14 +44,18 @@ impl Demo {
 impl Source for Demo {
     const NAME: &'static str = "the demo";
 
-    async fn check(&self) -> Result<(), SourceError> {
-        Ok(())
+    async fn check(&self) -> Result<Option<Duration>, SourceError> {
+        Ok(None)
+    }
+
+    async fn capabilities(&self) -> Vec<(&'static str, bool)> {
+        Capability::ALL.iter().map(|capability| (capability.name(), true)).collect()
     }
 
     async fn prepare(&self) -> Result<Contents, SourceError> {
         let now = moment((self.clock)());
         self.world().live_until(now);
-        Ok(Contents::LibreChat)
+        Ok(Contents { database: Self::NAME.into(), collections: Collection::ALL.len(), elsewhere: None })
     }
 
     async fn read(

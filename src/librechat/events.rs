@@ -36,8 +36,8 @@ use self::messages::Messages;
 use self::places::{Labels, Places};
 use self::ratings::Ratings;
 use self::usage::Usage;
-use super::record::{Moment, Record};
-use super::source::Seen;
+use super::record::{Collection, Moment, Record};
+use super::source::{Identity, Position, Seen};
 use crate::exposition::family::Description;
 use crate::exposition::samples::Samples;
 
@@ -153,6 +153,14 @@ impl Events {
             answers.begin(endpoint, model);
             ratings.begin(model);
             usage.begin(model);
+        }
+    }
+
+    /// A document that came, of which nothing else is known: a login may be over before its session can be read.
+    pub fn see_insert(&mut self, collection: Collection, position: Position, at: Moment) {
+        let sight = Sight { at, since: *self.since.get_or_insert(at), is_history: false };
+        if collection == Collection::Sessions {
+            self.arrivals.see_login(Identity::Regular(position), sight);
         }
     }
 

@@ -25,6 +25,7 @@ pub mod models;
 pub mod prompt_cache;
 pub mod prompts;
 pub mod queues;
+pub mod readable;
 pub mod retention;
 pub mod satisfaction;
 pub mod sessions;

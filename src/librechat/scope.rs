@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::numbered::{ByNumber, Number, Numbered};
 use super::presence::Presence;
+use super::pseudonym::Salt;
 use super::recent::{DAY, LONGEST, Recent, Span};
 use super::record::id::{Id, Key};
 use super::record::{Agent, Conversation, Group, Moment, Record, is_agent};
@@ -47,11 +48,13 @@ pub struct Options {
     pub per_user: Option<UserLabel>,
     /// Beyond this many values of a label the smallest go into `other`.
     pub max_label_values: usize,
+    /// Beyond this many series in all the families with the most give way.
+    pub max_series: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { per_user: None, max_label_values: 200 }
+        Self { per_user: None, max_label_values: 200, max_series: 50_000 }
     }
 }
 
@@ -60,6 +63,8 @@ impl Default for Options {
 pub enum UserLabel {
     Id,
     Email,
+    /// What stands for the id, under a salt that the operator keeps.
+    Pseudonym(Salt),
 }
 
 /// Users' domains, agents' names and models, what a conversation is with, and who is in which group.
@@ -259,9 +264,15 @@ impl<'a> Names<'a> {
     /// email address, is shown by id.
     pub fn user_label(&self, user: Option<&Id>) -> Option<String> {
         let (label, user) = (self.options.per_user?, user?);
-        let email = || self.directory.users.get(user)?.email.as_deref();
-        let shown = email().filter(|_| label == UserLabel::Email);
-        Some(shown.map_or_else(|| user.to_string(), str::to_owned))
+        let id = user.to_string();
+        Some(match label {
+            UserLabel::Id => id,
+            UserLabel::Email => {
+                let email = self.directory.users.get(user).and_then(|person| person.email.as_deref());
+                email.map_or(id, str::to_owned)
+            }
+            UserLabel::Pseudonym(salt) => salt.pseudonym(&id),
+        })
     }
 
     /// The domain of a user, or `unknown`.

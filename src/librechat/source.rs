@@ -3,6 +3,7 @@
 pub mod changes;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use self::changes::{Start, Watched};
 use super::indexes::Indexes;
@@ -16,8 +17,18 @@ pub trait Source: Send + Sync + 'static {
     /// What it is called in logs.
     const NAME: &'static str;
 
-    /// Whether the source answers at all.
-    fn check(&self) -> impl Future<Output = Result<(), SourceError>> + Send;
+    /// Whether the source answers at all; how far what can be read is behind the newest write, where that is known.
+    fn check(&self) -> impl Future<Output = Result<Option<Duration>, SourceError>> + Send;
+
+    /// What the server can do of what it is asked for, by name.
+    fn capabilities(&self) -> impl Future<Output = Vec<(&'static str, bool)>> + Send {
+        async { Vec::new() }
+    }
+
+    /// Collections that may not be read: what depends on them is not known.
+    fn unreadable(&self) -> Vec<Collection> {
+        Vec::new()
+    }
 
     /// Waits until there is a reason to check at once: a server came, went, or became another kind. For ever where
     /// nothing is noticed between checks.
@@ -198,12 +209,12 @@ pub struct Seen<'a> {
 
 /// What a source holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Contents {
-    LibreChat,
-    /// No collection of LibreChat: a new installation, or a wrong database name.
-    Nothing {
-        database: String,
-    },
+pub struct Contents {
+    pub database: String,
+    /// How many of LibreChat's collections it has. None: a new installation, or a wrong database name.
+    pub collections: usize,
+    /// Another database of the server that has some, when this one has none.
+    pub elsewhere: Option<String>,
 }
 
 /// Why a source could not be read. The text is one line, for people, without credentials.

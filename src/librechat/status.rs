@@ -1,6 +1,8 @@
 //! How the collection stands: for probes, and as metrics of its own.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -54,6 +56,11 @@ struct ModeLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CapabilityLabel {
+    capability: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct IndexLabels {
     collection: &'static str,
     key: String,
@@ -64,6 +71,9 @@ struct IndexLabels {
 struct GroupLabel {
     metric_group: &'static str,
 }
+
+/// Seconds from which on a lag of the majority makes figures older: a replica set writes at least every ten.
+const NOTABLE_LAG: f64 = 15.0;
 
 const ALL: GroupLabel = GroupLabel { metric_group: "all" };
 
@@ -78,10 +88,15 @@ pub struct Status {
     duration: Histogram,
     refreshes: Family<ResultLabel, Counter>,
     read: Family<DocumentLabels, Counter>,
+    /// The same since it was last asked for the log; the reasons are few.
+    lately: Mutex<BTreeMap<&'static str, u64>>,
     skipped: Family<DocumentLabels, Counter>,
     mode: Family<ModeLabel, Gauge>,
     missing_indexes: Family<IndexLabels, Gauge>,
     progress: OptionalGauge,
+    collections_found: OptionalGauge,
+    majority_lag: OptionalGauge,
+    capabilities: Family<CapabilityLabel, Gauge>,
     unverified: Age,
     last_duration: Family<GroupLabel, OptionalGauge>,
     errors: Family<GroupLabel, Counter>,
@@ -100,10 +115,14 @@ impl Status {
             duration: Histogram::new(exponential_buckets(0.005, 2.0, 16)),
             refreshes: Family::default(),
             read: Family::default(),
+            lately: Mutex::default(),
             skipped: Family::default(),
             mode: Family::default(),
             missing_indexes: Family::default(),
             progress: OptionalGauge::default(),
+            collections_found: OptionalGauge::default(),
+            majority_lag: OptionalGauge::default(),
+            capabilities: Family::default(),
             unverified: Age::new(clock),
             last_duration: Family::default(),
             errors: Family::default(),
@@ -138,6 +157,13 @@ impl Status {
         own.register("missing_indexes", help, self.missing_indexes.clone());
         let help = "How much of the first fold is done";
         own.register("first_fold_progress_ratio", help, self.progress.clone());
+        let help = "How many of LibreChat's collections the database has; 0 where it is empty, or another than LibreChat's";
+        own.register("collections_found", help, self.collections_found.clone());
+        let help = "How far the newest write that a majority of the replica set has is behind the newest one: figures are as \
+                    old as that (only where there is a replica set)";
+        own.register_with_unit("majority_lag", help, Unit::Seconds, self.majority_lag.clone());
+        let help = "Whether the server can do what it is asked for; 0 is done without, in the next best way";
+        own.register("server_capability", help, self.capabilities.clone());
         let help = "How long ago the part of history that was verified least recently was verified";
         own.register_with_unit("oldest_unverified", help, Unit::Seconds, self.unverified.clone());
         let help = "Duration of the last refresh (a name of the Node exporter)";
@@ -173,7 +199,9 @@ impl Status {
         let seconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         self.folded.store(true, Ordering::Relaxed);
         self.up.set(1);
-        self.snapshot.set(seconds);
+        // What is read is as old as what a majority has. Below that the writes of seconds are told apart by no server.
+        let lag = self.majority_lag.value().filter(|lag| *lag >= NOTABLE_LAG).unwrap_or_default();
+        self.snapshot.set(seconds - lag);
         self.last_success.get_or_create(&ALL).set(seconds);
         self.refreshes.get_or_create(&ResultLabel { result: "ok" }).inc();
         self.finished(took);
@@ -215,6 +243,23 @@ impl Status {
         }
     }
 
+    /// How many of LibreChat's collections the database has.
+    #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
+    pub fn set_collections_found(&self, found: usize) {
+        self.collections_found.set(found as f64);
+    }
+
+    /// How far what a majority has is behind; none where nothing is known of that.
+    pub(super) fn set_majority_lag(&self, lag: Option<Duration>) {
+        self.majority_lag.set(lag.map_or(f64::NAN, |lag| lag.as_secs_f64()));
+    }
+
+    pub(super) fn set_capabilities(&self, capabilities: &[(&'static str, bool)]) {
+        for (capability, has) in capabilities {
+            self.capabilities.get_or_create(&CapabilityLabel { capability }).set(i64::from(*has));
+        }
+    }
+
     /// Of the first fold: between 0 and 1.
     pub(super) fn set_progress(&self, ratio: f64) {
         self.progress.set(ratio);
@@ -224,9 +269,17 @@ impl Status {
         self.unverified.set_since(oldest.seconds_since(Moment(0)));
     }
 
+    /// Documents read since this was last asked, by why they were: `12 recent, 256 rotation`.
+    pub fn take_lately_read(&self) -> String {
+        let lately = std::mem::take(&mut *self.lately.lock().unwrap_or_else(PoisonError::into_inner));
+        let parts: Vec<_> = lately.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        if parts.is_empty() { "nothing".into() } else { parts.join(", ") }
+    }
+
     pub(super) fn tally(&self, collection: Collection, reason: &'static str, tally: Tally) {
         let labels = |reason| DocumentLabels { collection: collection.name(), reason };
         self.read.get_or_create(&labels(reason)).inc_by(tally.read);
+        *self.lately.lock().unwrap_or_else(PoisonError::into_inner).entry(reason).or_default() += tally.read;
         for (field, count) in tally.odd {
             self.skipped.get_or_create(&labels(field)).inc_by(count);
         }

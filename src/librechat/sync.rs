@@ -30,7 +30,7 @@ use super::indexes::Indexes;
 use super::recent::{LONGEST, MINUTE};
 use super::record::{Collection, Moment};
 use super::scope::Options;
-use super::source::{Glances, Source, SourceError};
+use super::source::{Glances, Position, Source, SourceError};
 use super::status::Status;
 use crate::exposition::samples::Samples;
 
@@ -49,6 +49,8 @@ pub struct Sync {
     following: Following,
     holdings: Holdings,
     events: Events,
+    /// Collections that could not be read in the refresh before this one.
+    unreadable: Vec<Collection>,
     /// When the refresh before this one began.
     previous: Option<Moment>,
 }
@@ -65,6 +67,16 @@ struct Holdings {
     whole: Option<Arc<Folds>>,
 }
 
+/// What an operator recognizes his installation by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inventory {
+    pub messages: u64,
+    pub users: u64,
+    pub transactions: u64,
+    /// When the oldest document was made.
+    pub since: Option<Moment>,
+}
+
 impl Sync {
     /// Where the source does not tell of changes, every document is verified within `round`.
     pub fn new(options: Options, round: Duration) -> Self {
@@ -75,6 +87,7 @@ impl Sync {
             following: Following::default(),
             holdings: Holdings { collections, ..Holdings::default() },
             events: Events::new(options.max_label_values),
+            unreadable: Vec::new(),
             previous: None,
         }
     }
@@ -87,6 +100,21 @@ impl Sync {
     /// Whether the source tells of changes.
     pub const fn is_told(&self) -> bool {
         self.following.since().is_some()
+    }
+
+    /// How much of the largest collections there is, and since when.
+    pub fn inventory(&self) -> Inventory {
+        let of = |collection: Collection| {
+            let mut collections = self.holdings.collections.iter();
+            collections.find(|shards| shards.collection == collection).map_or(0, Shards::count)
+        };
+        let shards = self.holdings.collections.iter().flat_map(|shards| &shards.list);
+        Inventory {
+            messages: of(Collection::Messages),
+            users: of(Collection::Users),
+            transactions: of(Collection::Transactions),
+            since: shards.filter_map(|shard| shard.first).min().map(Position::time),
+        }
     }
 
     /// What happened since the exporter started.
@@ -104,7 +132,8 @@ impl Sync {
         status: &Status,
         at: Moment,
     ) -> Result<Arc<Folds>, SourceError> {
-        self.following.follow(source, at, &mut self.holdings.collections).await?;
+        self.read_what_became_readable(source);
+        self.following.follow(source, at, &mut self.holdings.collections, &mut self.events).await?;
         let told_since = self.following.since();
         status.set_mode(if told_since.is_some() { "change_stream" } else { "polling" });
         if self.holdings.collections.iter().all(Shards::is_empty) {
@@ -131,6 +160,7 @@ impl Sync {
         let updated = indexes.zip(self.previous.map(|previous| previous.before(OVERLAP)));
         self.holdings.earn(self.previous, at, self.round);
         let result = self.holdings.read(&mut pass, told_since, updated).await;
+        self.unreadable = source.unreadable();
         if !pass.changed.is_empty() {
             self.holdings.whole = None;
         }
@@ -152,6 +182,19 @@ impl Sync {
         status.set_verified_since(self.holdings.verified_since(told_since, at));
         self.previous = Some(at);
         Ok(whole)
+    }
+
+    /// Lets go of what was taken for empty, since it could not be read. What is in it is history.
+    fn read_what_became_readable<S: Source>(&mut self, source: &S) {
+        let unreadable = source.unreadable();
+        let was_hidden = |shards: &Shards| {
+            self.unreadable.contains(&shards.collection) && !unreadable.contains(&shards.collection)
+        };
+        for shards in self.holdings.collections.iter_mut().filter(|shards| was_hidden(shards)) {
+            *shards = Shards::new(shards.collection);
+            self.holdings.settled = None;
+            self.holdings.whole = None;
+        }
     }
 }
 

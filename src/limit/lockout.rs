@@ -1,14 +1,16 @@
 //! How often an address may guess a credential before it is not listened to for a while.
 //!
 //! Invariants:
+//! - A guess is a wrong credential that the address has not tried within the last `ttl`: a scraper with one old token is
+//!   one guess however often it asks, six different wrong tokens are six. A success changes nothing; guesses age.
 //! - Of one address, the outcome of at most `max_failed` guesses is told within any `ttl`, however many arrive at once:
 //!   each outcome is counted before it is told, in [`Attempt::settle`], and one that comes after the lock is withheld.
 //!   Attempts are not held back before they are judged: a hundred good tokens that wait for one key set are a hundred
 //!   good tokens, and no guess is known to be one before it is judged.
-//! - A locked address gets the same answer whatever it presents, and a lock is not extended by trying.
-//! - The key holds no part of a credential: six different wrong tokens count as six.
+//! - A locked address gets the same answer whatever it presents, but for what was good from it of late: that tells
+//!   nobody anything new. A lock is not extended by trying.
 //!
-//! What counts as a guess, and what is answered, is not decided here.
+//! What counts as wrong, what was good of late, and what is answered, is not decided here.
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,9 +18,13 @@ use std::time::{Duration, Instant};
 
 use lru::LruCache;
 
+use super::credential::Credential;
 use super::key::Key;
 use super::window::{Shape, Window};
 use super::{MAX_ADDRESSES, seconds_rounded_up};
+
+/// How many wrong credentials of one address are told from new ones.
+const TRIED: usize = 32;
 
 /// Counts guesses, and locks an address for `ttl` after `max_failed` of them within `ttl`.
 ///
@@ -33,9 +39,23 @@ pub struct Lockout {
 
 #[derive(Debug)]
 struct Tables {
-    guesses: LruCache<Key, Window>,
-    /// Since when. Never promoted, so that the oldest lock stands at the end.
-    locks: LruCache<Key, Instant>,
+    guesses: LruCache<Key, Guesses>,
+    /// Never promoted, so that the oldest lock stands at the end.
+    locks: LruCache<Key, Lock>,
+}
+
+/// The guesses of one address.
+#[derive(Debug, Default)]
+struct Guesses {
+    counted: Window,
+    /// The wrong credentials that came last, each with when it did; the oldest first.
+    tried: Vec<(Credential, Instant)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lock {
+    since: Instant,
+    cause: &'static str,
 }
 
 /// The right to have a credential judged. Dropped without being settled it counts for nothing.
@@ -44,15 +64,38 @@ struct Tables {
 pub struct Attempt<'l> {
     lockout: &'l Lockout,
     key: Key,
+    presented: Presented,
+}
+
+/// What an attempt shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presented {
+    Nothing,
+    Unknown(Credential),
+    /// Was good from this address of late: a lock does not stop it.
+    KnownGood(Credential),
+}
+
+impl Presented {
+    pub fn credential(self) -> Option<Credential> {
+        match self {
+            Self::Nothing => None,
+            Self::Unknown(credential) | Self::KnownGood(credential) => Some(credential),
+        }
+    }
+
+    pub fn is_known_good(self) -> bool {
+        matches!(self, Self::KnownGood(_))
+    }
 }
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    Guess,
-    /// Refused, but not for guessing; or not judged at all.
+    /// A wrong credential, in the words that a lock remembers.
+    Wrong(&'static str),
+    /// Let in, refused for another reason, or not judged at all.
     Neutral,
-    Success,
 }
 
 /// What an attempt that may be answered has led to.
@@ -67,6 +110,8 @@ pub enum Settled {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Locked {
     remaining: Duration,
+    /// What was wrong with the last guess before the lock.
+    pub cause: &'static str,
 }
 
 impl Locked {
@@ -87,28 +132,41 @@ impl Lockout {
     ///
     /// # Errors
     /// [`Locked`]: the credential must not be looked at.
-    pub fn begin(&self, key: Key, now: Instant) -> Result<Attempt<'_>, Locked> {
-        self.check(&mut self.tables(), key, now).map(|()| Attempt { lockout: self, key })
+    pub fn begin(&self, key: Key, presented: Presented, now: Instant) -> Result<Attempt<'_>, Locked> {
+        match self.lock(&mut self.tables(), key, now) {
+            Some(locked) if !presented.is_known_good() => Err(locked),
+            _ => Ok(Attempt { lockout: self, key, presented }),
+        }
     }
 
     /// How many addresses are locked.
     pub fn locked(&self, now: Instant) -> usize {
         let mut tables = self.tables();
-        while tables.locks.peek_lru().is_some_and(|(_, since)| self.remaining(*since, now).is_none()) {
+        while tables.locks.peek_lru().is_some_and(|(_, lock)| self.remaining(lock.since, now).is_none()) {
             tables.locks.pop_lru();
         }
         tables.locks.len()
     }
 
-    fn check(&self, tables: &mut Tables, key: Key, now: Instant) -> Result<(), Locked> {
-        let Some(since) = tables.locks.peek(&key) else { return Ok(()) };
-        match self.remaining(*since, now) {
-            Some(remaining) => Err(Locked { remaining }),
-            None => {
-                tables.locks.pop(&key);
-                Ok(())
-            }
+    /// How long an address is locked.
+    pub fn length(&self) -> Duration {
+        self.shape.length()
+    }
+
+    /// Lifts all locks and forgets all guesses.
+    pub fn lift(&self) {
+        let mut tables = self.tables();
+        tables.guesses.clear();
+        tables.locks.clear();
+    }
+
+    fn lock(&self, tables: &mut Tables, key: Key, now: Instant) -> Option<Locked> {
+        let Lock { since, cause } = *tables.locks.peek(&key)?;
+        let remaining = self.remaining(since, now);
+        if remaining.is_none() {
+            tables.locks.pop(&key);
         }
+        remaining.map(|remaining| Locked { remaining, cause })
     }
 
     /// How much longer a lock lasts; `None` when it is over.
@@ -123,244 +181,55 @@ impl Lockout {
     }
 }
 
+impl Guesses {
+    /// Whether this one was not tried before, within the window.
+    fn is_new(&mut self, credential: Credential, shape: &Shape, now: Instant) -> bool {
+        self.tried.retain(|(_, at)| now.saturating_duration_since(*at) < shape.length());
+        let known = self.tried.iter().position(|(other, _)| *other == credential);
+        if let Some(index) = known {
+            self.tried.remove(index);
+        } else if self.tried.len() >= TRIED {
+            self.tried.remove(0);
+        }
+        self.tried.push((credential, now));
+        known.is_none()
+    }
+}
+
 impl Attempt<'_> {
     /// Told before the answer is sent, which depends on it.
     ///
     /// # Errors
     /// [`Locked`]: other attempts have locked the address since. Whatever this one came to, success included, the
-    /// answer must be the one of a locked address.
+    /// answer must be the one of a locked address, unless the credential was good before.
     pub fn settle(self, outcome: Outcome, now: Instant) -> Result<Settled, Locked> {
-        let Self { lockout, key } = self;
+        let Self { lockout, key, presented } = self;
         let mut tables = lockout.tables();
-        lockout.check(&mut tables, key, now)?;
-        match outcome {
-            Outcome::Neutral => {}
-            Outcome::Success => {
-                tables.guesses.pop(&key);
-            }
-            Outcome::Guess => {
-                let window = tables.guesses.get_or_insert_mut(key, Window::default);
-                let before = window.count(&lockout.shape, now);
-                window.record(&lockout.shape, now);
-                if before.saturating_add(1) >= lockout.max_failed.get() {
-                    tables.guesses.pop(&key);
-                    tables.locks.push(key, now);
-                    return Ok(Settled::Locks);
-                }
-            }
+        let locked = lockout.lock(&mut tables, key, now);
+        let Outcome::Wrong(cause) = outcome else {
+            return match locked {
+                Some(locked) if !presented.is_known_good() => Err(locked),
+                _ => Ok(Settled::Open),
+            };
+        };
+        if let Some(locked) = locked {
+            return Err(locked);
         }
-        Ok(Settled::Open)
+        let shape = &lockout.shape;
+        let guesses = tables.guesses.get_or_insert_mut(key, Guesses::default);
+        if presented.credential().is_some_and(|credential| !guesses.is_new(credential, shape, now)) {
+            return Ok(Settled::Open);
+        }
+        let before = guesses.counted.count(shape, now);
+        guesses.counted.record(shape, now);
+        if before.saturating_add(1) < lockout.max_failed.get() {
+            return Ok(Settled::Open);
+        }
+        tables.guesses.pop(&key);
+        tables.locks.push(key, Lock { since: now, cause });
+        Ok(Settled::Locks)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
-    use std::sync::Barrier;
-
-    use super::Outcome::{Guess, Neutral, Success};
-    use super::*;
-
-    const TTL: Duration = Duration::from_secs(900);
-
-    fn lockout() -> Lockout {
-        Lockout::new(NonZeroU32::new(5).unwrap(), TTL)
-    }
-
-    fn key(address: &str) -> Key {
-        Key::of(Some(address.parse().unwrap()))
-    }
-
-    fn v4(bits: u32) -> Key {
-        Key::of(Some(IpAddr::V4(Ipv4Addr::from_bits(bits))))
-    }
-
-    fn attempt(lockout: &Lockout, key: Key, outcome: Outcome, now: Instant) -> Result<Settled, u64> {
-        let settled = lockout.begin(key, now).and_then(|attempt| attempt.settle(outcome, now));
-        settled.map_err(|locked| locked.retry_after())
-    }
-
-    fn lock(lockout: &Lockout, key: Key, now: Instant) {
-        for _ in 0..4 {
-            assert_eq!(attempt(lockout, key, Guess, now), OPEN);
-        }
-        assert_eq!(attempt(lockout, key, Guess, now), LOCKS);
-    }
-
-    const OPEN: Result<Settled, u64> = Ok(Settled::Open);
-    const LOCKS: Result<Settled, u64> = Ok(Settled::Locks);
-
-    /// Attempts of one client, each with its second, and what must come of it: an error is a `Retry-After`.
-    fn play(course: &[(u64, Outcome, Result<Settled, u64>)]) {
-        let (lockout, client, start) = (lockout(), key("10.1.1.1"), Instant::now());
-        for (step, (second, outcome, expected)) in course.iter().enumerate() {
-            let now = start + Duration::from_secs(*second);
-            assert_eq!(attempt(&lockout, client, *outcome, now), *expected, "step {step}, second {second}");
-        }
-    }
-
-    #[test]
-    fn a_success_clears_the_count() {
-        // Row 278.
-        let wrong = [(0, Guess, OPEN), (0, Guess, OPEN), (0, Guess, OPEN), (0, Guess, OPEN)];
-        play(
-            &[&wrong[..], &[(1, Success, OPEN)], &wrong, &[(2, Success, OPEN)], &wrong, &[(3, Guess, LOCKS)]]
-                .concat(),
-        );
-    }
-
-    #[test]
-    fn what_is_no_guess_neither_counts_nor_clears() {
-        let wrong = [(0, Guess, OPEN), (0, Neutral, OPEN), (0, Guess, OPEN), (0, Neutral, OPEN)];
-        play(&[&wrong[..], &wrong, &[(0, Guess, LOCKS)]].concat());
-    }
-
-    #[test]
-    fn a_lock_answers_all_the_same_and_is_not_extended_by_trying() {
-        // Rows 280, 282, 289.
-        play(&[
-            (0, Guess, OPEN),
-            (1, Guess, OPEN),
-            (2, Guess, OPEN),
-            (3, Guess, OPEN),
-            (4, Guess, LOCKS),
-            (4, Success, Err(900)),
-            (5, Guess, Err(899)),
-            (903, Neutral, Err(1)),
-            (904, Guess, OPEN),
-            (905, Guess, OPEN),
-            (906, Guess, OPEN),
-            (907, Guess, OPEN),
-            (908, Guess, LOCKS),
-        ]);
-    }
-
-    #[test]
-    fn guesses_count_within_any_900_seconds() {
-        // Row 292: just within; the first forgotten as the fifth comes; and never five at once.
-        play(&[(0, Guess, OPEN), (1, Guess, OPEN), (2, Guess, OPEN), (3, Guess, OPEN), (899, Guess, LOCKS)]);
-        play(&[
-            (0, Guess, OPEN),
-            (400, Guess, OPEN),
-            (500, Guess, OPEN),
-            (600, Guess, OPEN),
-            (900, Guess, OPEN),
-            (1_299, Guess, LOCKS),
-        ]);
-        play(&(0..1_000).map(|step| (step * 226, Guess, OPEN)).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn what_is_no_guess_never_locks() {
-        // Rows 284, 285.
-        let (lockout, client, now) = (lockout(), key("10.1.1.1"), Instant::now());
-        for _ in 0..1_000 {
-            assert_eq!(attempt(&lockout, client, Neutral, now), OPEN);
-            drop(lockout.begin(client, now).unwrap());
-        }
-        assert_eq!(lockout.locked(now), 0);
-    }
-
-    #[test]
-    fn locks_one_client_and_no_other() {
-        // Row 281.
-        let (lockout, now) = (lockout(), Instant::now());
-        lock(&lockout, key("2001:db8:1:2::1"), now);
-        let cases = [("2001:db8:1:2::2", true), ("2001:db8:1:3::1", false), ("10.1.1.1", false)];
-        for (address, locked) in cases {
-            assert_eq!(lockout.begin(key(address), now).is_err(), locked, "{address}");
-        }
-    }
-
-    #[test]
-    fn of_ten_wrong_ones_at_once_five_are_told_so() {
-        // Row 293.
-        let (lockout, client, now) = (lockout(), key("10.1.1.1"), Instant::now());
-        let barrier = Barrier::new(10);
-        let told = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..10)
-                .map(|_| {
-                    scope.spawn(|| {
-                        let attempt = lockout.begin(client, now).unwrap();
-                        barrier.wait();
-                        attempt.settle(Guess, now).is_ok()
-                    })
-                })
-                .collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).filter(|told| *told).count()
-        });
-        assert_eq!(told, 5);
-        assert_eq!(lockout.locked(now), 1);
-    }
-
-    #[test]
-    fn a_hundred_good_ones_at_once_are_all_good() {
-        // Row 168.
-        let (lockout, client, now) = (lockout(), key("10.1.1.1"), Instant::now());
-        let attempts: Vec<_> = (0..100).map(|_| lockout.begin(client, now).unwrap()).collect();
-        for attempt in attempts {
-            assert_eq!(attempt.settle(Success, now), Ok(Settled::Open));
-        }
-    }
-
-    #[test]
-    fn a_right_one_among_many_guesses_at_once_is_not_told_after_the_lock() {
-        let (lockout, client, now) = (lockout(), key("10.1.1.1"), Instant::now());
-        let attempts: Vec<_> = (0..50).map(|_| lockout.begin(client, now).unwrap()).collect();
-        for (index, attempt) in attempts.into_iter().enumerate() {
-            let outcome = if index == 20 { Success } else { Guess };
-            let settled = attempt.settle(outcome, now);
-            assert_eq!(settled.is_ok(), index < 5, "attempt {index}: {settled:?}");
-        }
-    }
-
-    #[test]
-    fn counts_the_locked_of_this_moment() {
-        let (lockout, start) = (lockout(), Instant::now());
-        for bits in 0..10 {
-            lock(&lockout, v4(bits), start + Duration::from_secs(u64::from(bits)));
-        }
-        for (second, locked) in [(9, 10), (899, 10), (900, 9), (904, 5), (908, 1), (909, 0), (5_000, 0)] {
-            assert_eq!(lockout.locked(start + Duration::from_secs(second)), locked, "second {second}");
-        }
-    }
-
-    #[test]
-    fn a_lock_of_any_length_neither_panics_nor_ends() {
-        let lockout = Lockout::new(NonZeroU32::MIN, Duration::MAX);
-        let (client, now) = (key("10.1.1.1"), Instant::now());
-        assert_eq!(attempt(&lockout, client, Guess, now), LOCKS);
-        assert!(lockout.begin(client, now + TTL).is_err());
-    }
-
-    #[test]
-    fn a_million_guessers_stay_within_the_bound_and_push_out_no_lock() {
-        // Row 277.
-        let (lockout, locked, start) = (lockout(), key("192.0.2.1"), Instant::now());
-        lock(&lockout, locked, start);
-        for bits in 0..1_000_000 {
-            let now = start + Duration::from_micros(u64::from(bits));
-            assert_eq!(attempt(&lockout, v4(bits), Guess, now), OPEN);
-            assert!(lockout.tables().guesses.len() <= MAX_ADDRESSES.get());
-        }
-        assert_eq!(lockout.tables().guesses.len(), MAX_ADDRESSES.get());
-        assert!(lockout.begin(locked, start).is_err());
-    }
-
-    #[test]
-    fn more_locks_than_fit_push_out_those_that_would_end_first() {
-        let lockout = Lockout::new(NonZeroU32::MIN, TTL);
-        let (start, extra) = (Instant::now(), 1_000);
-        let most = u32::try_from(MAX_ADDRESSES.get()).unwrap();
-        for bits in 0..most + extra {
-            let now = start + Duration::from_micros(u64::from(bits));
-            assert_eq!(attempt(&lockout, v4(bits), Guess, now), LOCKS);
-            // Being asked for does not make a lock newer.
-            assert!(lockout.begin(v4(bits.saturating_sub(1)), now).is_err());
-        }
-        let now = start + Duration::from_secs(1);
-        assert_eq!(lockout.locked(now), MAX_ADDRESSES.get());
-        assert!(lockout.begin(v4(extra - 1), now).is_ok());
-        assert!(lockout.begin(v4(extra), now).is_err());
-    }
-}
+mod tests;

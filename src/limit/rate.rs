@@ -50,6 +50,14 @@ impl Rate {
         if free > 0 { Rating::Within(allowance) } else { Rating::Over(allowance) }
     }
 
+    /// Takes back a request that was counted at `at`.
+    pub fn give_back(&self, key: Key, at: Instant) {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(window) = clients.get_mut(&key) {
+            window.give_back(at);
+        }
+    }
+
     /// How many clients are remembered.
     pub fn clients(&self) -> usize {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).len()

@@ -58,6 +58,18 @@ impl Window {
         }
     }
 
+    /// Forgets one event that was recorded at `at`.
+    pub(super) fn give_back(&mut self, at: Instant) {
+        let later = self.0.partition_point(|entry| entry.first <= at);
+        let Some(index) = later.checked_sub(1) else { return };
+        if let Some(entry) = self.0.get_mut(index) {
+            entry.events = entry.events.saturating_sub(1);
+            if entry.events == 0 {
+                self.0.remove(index);
+            }
+        }
+    }
+
     /// How long until the oldest event is forgotten; zero when there is none.
     pub(super) fn frees_in(&self, shape: &Shape, now: Instant) -> Duration {
         self.0.first().map_or(Duration::ZERO, |oldest| {
@@ -115,6 +127,23 @@ mod tests {
                 }
                 assert!(window.0.len() <= MAX_ENTRIES as usize + 1, "{}", window.0.len());
             });
+        }
+    }
+
+    #[test]
+    fn what_is_given_back_does_not_count() {
+        for max in [5, 120] {
+            let (shape, start) = (Shape::new(LENGTH, max), Instant::now());
+            let at = |second| start + Duration::from_secs(second);
+            let mut window = Window::default();
+            window.give_back(start);
+            for second in 0..5 {
+                window.record(&shape, at(second));
+            }
+            for (second, left) in [(4, 4), (0, 3), (2, 2)] {
+                window.give_back(at(second));
+                assert_eq!(window.count(&shape, at(5)), left, "{max}");
+            }
         }
     }
 

@@ -5,15 +5,17 @@
 //!
 //! This module does not watch files and does not log.
 
-use std::fs::{self, File};
+use std::fmt;
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use secrecy::{ExposeSecret, SecretBox};
 use thiserror::Error;
 
-use super::{Fingerprint, Secret};
+use super::{Fingerprint, Secret, is_quoted};
 
 /// What was read from one or more files, told apart from what was read before by its digest.
 pub trait Content {
@@ -71,7 +73,7 @@ impl SecretFile {
         &self.path
     }
 
-    /// The text without the newlines at its end, which editors and `echo` put there.
+    /// The text without a byte order mark at its beginning and the newlines at its end, which editors and `echo` put there.
     ///
     /// # Errors
     /// When the file is missing, unreadable, no regular file, empty or blank, larger than [`Self::LIMIT`], or not UTF-8.
@@ -82,6 +84,9 @@ impl SecretFile {
         let text = text.trim_end_matches(['\r', '\n']);
         if text.trim().is_empty() {
             return Err(fail(Fault::Empty));
+        }
+        if is_quoted(text) {
+            return Err(fail(Fault::Quoted));
         }
         Ok(Secret::new(text))
     }
@@ -98,30 +103,110 @@ impl SecretFile {
 /// # Errors
 /// When the file is missing, unreadable, no regular file, empty, or larger than `limit`.
 pub fn read(path: &Path, limit: usize) -> Result<SecretBox<Vec<u8>>, FileError> {
-    read_bounded(path, limit).map_err(|fault| FileError::new(path, fault))
+    let contents = open(path).and_then(|opened| opened.read(limit));
+    match contents {
+        Ok(contents) if contents.expose_secret().is_empty() => Err(FileError::new(path, Fault::Empty)),
+        contents => contents.map_err(|fault| FileError::new(path, fault)),
+    }
 }
 
-fn read_bounded(path: &Path, limit: usize) -> Result<SecretBox<Vec<u8>>, Fault> {
-    // Looked at before it is opened: opening a named pipe would wait for a writer.
-    let metadata = fs::metadata(path)?;
+/// A regular file that was opened, and what the file system says of it.
+#[derive(Debug)]
+pub struct Opened {
+    file: File,
+    pub metadata: Metadata,
+}
+
+/// # Errors
+/// When the file is missing, may not be read, or is no regular file.
+pub fn open(path: &Path) -> Result<Opened, Fault> {
+    // Opening a named pipe would wait for a writer; what was opened is what is looked at, so that it cannot be exchanged.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let opened = File::options().read(true).custom_flags(flags).open(path);
+    let file = opened.map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => Fault::Denied(Denial::of(path)),
+        // A socket, say, cannot be opened at all.
+        _ if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) => {
+            Fault::NotAFile
+        }
+        _ => Fault::from(error),
+    })?;
+    let metadata = file.metadata()?;
     if metadata.is_dir() {
         return Err(Fault::Directory);
     }
     if !metadata.is_file() {
         return Err(Fault::NotAFile);
     }
-    let mut file = File::open(path)?.take(u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1));
-    let mut outcome = Ok(0);
-    let contents = SecretBox::init_with_mut(|buffer: &mut Vec<u8>| {
-        // Room for everything at once: a buffer that grows would leave copies behind that nobody zeroes.
-        let length = usize::try_from(metadata.len()).unwrap_or(limit).min(limit);
-        buffer.reserve_exact(length.saturating_add(2));
-        outcome = file.read_to_end(buffer);
-    });
-    match outcome? {
-        0 => Err(Fault::Empty),
-        length if length > limit => Err(Fault::TooLarge { limit }),
-        _ => Ok(contents),
+    Ok(Opened { file, metadata })
+}
+
+impl Opened {
+    /// # Errors
+    /// When it cannot be read, holds more than `limit` bytes, or is UTF-16.
+    pub fn read(self, limit: usize) -> Result<SecretBox<Vec<u8>>, Fault> {
+        let mut file = self.file.take(u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1));
+        let mut outcome = Ok(0);
+        let contents = SecretBox::init_with_mut(|buffer: &mut Vec<u8>| {
+            // Room for everything at once: a buffer that grows would leave copies behind that nobody zeroes.
+            let length = usize::try_from(self.metadata.len()).unwrap_or(limit).min(limit);
+            buffer.reserve_exact(length.saturating_add(2));
+            outcome = file.read_to_end(buffer);
+        });
+        if outcome? > limit {
+            return Err(Fault::TooLarge { limit });
+        }
+        let bytes = contents.expose_secret();
+        if is_utf16(bytes) {
+            return Err(Fault::Utf16);
+        }
+        match bytes.strip_prefix(BYTE_ORDER_MARK) {
+            None => Ok(contents),
+            Some(rest) => Ok(SecretBox::init_with_mut(|buffer: &mut Vec<u8>| {
+                buffer.reserve_exact(rest.len());
+                buffer.extend_from_slice(rest);
+            })),
+        }
+    }
+}
+
+/// What Windows' editors and PowerShell put at the beginning of UTF-8 text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Whether it looks like UTF-16, which PowerShell's `>` writes: by its mark, or since every other byte is 0.
+fn is_utf16(bytes: &[u8]) -> bool {
+    let zeros = |odd: usize| bytes.iter().skip(odd).step_by(2).all(|byte| *byte == 0);
+    let has_mark = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    has_mark || bytes.len() >= 4 && bytes.len().is_multiple_of(2) && (zeros(0) || zeros(1))
+}
+
+/// The user that this process acts as.
+pub fn process_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Why this process may not read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denial {
+    process: u32,
+    /// The owner and the mode of the file; `None` when not even its folder may be looked into.
+    file: Option<(u32, u32)>,
+}
+
+impl Denial {
+    fn of(path: &Path) -> Self {
+        let file = fs::metadata(path).ok().map(|metadata| (metadata.uid(), metadata.mode() & 0o7777));
+        Self { process: process_user(), file }
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "permission denied (this process is user {}; ", self.process)?;
+        match self.file {
+            Some((owner, mode)) => write!(f, "the file belongs to user {owner}, mode {mode:o})"),
+            None => f.write_str("it may not look into the folder)"),
+        }
     }
 }
 
@@ -155,12 +240,18 @@ pub enum Fault {
     NotAFile,
     #[error("cannot be read: {0}")]
     Unreadable(ErrorKind),
+    #[error("cannot be read: {0}")]
+    Denied(Denial),
     #[error("is empty")]
     Empty,
     #[error("is larger than {} KiB", limit / 1024)]
     TooLarge { limit: usize },
     #[error("is not UTF-8 text")]
     NotText,
+    #[error("has quotation marks around what it holds: take them out")]
+    Quoted,
+    #[error("is UTF-16 text, as PowerShell's > writes it; save it as UTF-8")]
+    Utf16,
 }
 
 impl From<io::Error> for Fault {
@@ -172,10 +263,12 @@ impl From<io::Error> for Fault {
     }
 }
 
-/// The path in quotes, unless it looks as if somebody gave the secret itself instead of a path.
+/// The path in quotes, unless it looks as if somebody gave the secret itself instead of a path: what is shown begins like
+/// a path, or is one.
 pub fn shown(path: &Path) -> String {
     let text = path.to_string_lossy();
-    if text.contains("-----") || text.contains(char::is_control) {
+    let is_path = text.starts_with(['/', '.', '~']) || path.exists();
+    if !is_path || text.contains("-----") || text.contains(char::is_control) {
         return "something that is not a path".into();
     }
     format!("{text:?}")
@@ -199,6 +292,37 @@ mod tests {
             fs::write(&path, bytes).unwrap();
             assert_eq!(SecretFile::new(&path).load().unwrap().expose(), text, "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn a9_drops_the_mark_that_windows_writes_and_names_utf_16() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        fs::write(&path, "\u{feff}hunter2hunter2\r\n").unwrap();
+        assert_eq!(SecretFile::new(&path).load().unwrap().expose(), "hunter2hunter2");
+        let utf16 =
+            |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+        for bytes in [
+            utf16("\u{feff}canary\n", u16::to_le_bytes),
+            utf16("\u{feff}canary\n", u16::to_be_bytes),
+            utf16("canary\n", u16::to_le_bytes),
+            utf16("canary\n", u16::to_be_bytes),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            let error = SecretFile::new(&path).load().unwrap_err().to_string();
+            assert!(error.contains("UTF-16"), "{error}");
+        }
+        fs::write(&path, "\u{feff}\n").unwrap();
+        assert!(SecretFile::new(&path).load().unwrap_err().to_string().contains("is empty"));
+    }
+
+    #[test]
+    fn a11_refuses_what_is_in_quotation_marks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        fs::write(&path, "\"canary\"\n").unwrap();
+        let error = SecretFile::new(&path).load().unwrap_err().to_string();
+        assert!(error.contains("quotation marks") && !error.contains("canary"), "{error}");
     }
 
     #[test]

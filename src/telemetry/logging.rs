@@ -43,19 +43,21 @@ impl FromStr for LogLevel {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // What Python, Go and syslog call it.
+        let text = if text.eq_ignore_ascii_case("warning") { "warn" } else { text };
         text.parse().map(Self).map_err(|_| "must be error, warn, info, debug or trace")
     }
 }
 
-/// Starts logging to standard error. The first call counts.
-pub fn init(level: LogLevel, format: LogFormat) {
+/// Starts logging to standard error, in colors where that is a terminal and they may be. The first call counts.
+pub fn init(level: LogLevel, format: LogFormat, may_color: bool) {
     // Libraries log credentials-adjacent detail at debug and below, and little of use above: theirs begin at warn.
     let ours =
         Targets::new().with_default(Level::WARN.min(level.0)).with_target(env!("CARGO_CRATE_NAME"), level.0);
     let writer = std::io::stderr;
     let layer = match format {
         LogFormat::Text => {
-            fmt::layer().with_writer(writer).with_ansi(std::io::stderr().is_terminal()).boxed()
+            fmt::layer().with_writer(writer).with_ansi(may_color && std::io::stderr().is_terminal()).boxed()
         }
         LogFormat::Json => fmt::layer().with_writer(writer).json().flatten_event(true).boxed(),
     };

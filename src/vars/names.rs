@@ -17,6 +17,39 @@ pub const FOREIGN: &[&str] = &[
     "SSL_CERT_DIR",
 ];
 
+/// Names that only LibreChat has: where one of them is, its whole `.env` is.
+pub const LIBRECHAT: &[&str] = &[
+    "CREDS_KEY",
+    "CREDS_IV",
+    "DOMAIN_CLIENT",
+    "DOMAIN_SERVER",
+    "MEILI_HOST",
+    "MEILI_MASTER_KEY",
+    "ALLOW_REGISTRATION",
+    "ALLOW_SOCIAL_LOGIN",
+    "REFRESH_TOKEN_EXPIRY",
+];
+
+/// Names that LibreChat has too, for something else. Where its `.env` is, they are its own.
+pub const SHARED: &[&str] = &["HOST", "PORT", "TRUST_PROXY", "JWT_REFRESH_SECRET"];
+
+/// What other programs call `MONGO_URI`.
+const OTHER_NAMES_OF_MONGO_URI: &[&str] = &[
+    "MONGODB_URI",
+    "MONGODB_URL",
+    "MONGO_URL",
+    "MONGOURI",
+    "MONGO_DSN",
+    "MONGODB_DSN",
+    "MONGO_CONNECTION_STRING",
+    "MONGODB_CONNECTION_STRING",
+    "MONGO_CONNECTION_URI",
+    "MONGO_CONNECTION_URL",
+    "MONGO_DB_URI",
+    "MONGO_DATABASE_URI",
+    "MONGO_DATABASE_URL",
+];
+
 /// Names that begin like ours, of which an unknown one is worth a warning.
 const OUR_BEGINNINGS: &[&str] = &["METRICS_", "RATE_LIMIT_", "TLS_", "TRUST_PROXY", PREFIX];
 
@@ -33,6 +66,10 @@ pub enum Name {
     Ours { name: String, prefixed: bool },
     /// Not one of ours, but nearly.
     Near { meant: String },
+    /// What others call `MONGO_URI`.
+    OtherMongoUri,
+    /// Ours, with a Kubernetes service link in it, which nobody can have meant as a setting.
+    ServiceLink,
     /// Begins like ours and is not.
     Unknown,
     /// Somebody else's.
@@ -48,6 +85,12 @@ pub fn classify(name: &str, value: &str, known: &[String]) -> Name {
     // A Service called `librechat-exporter` sets LIBRECHAT_EXPORTER_PORT=tcp://…, which nobody meant as a setting.
     if is_service_variable(bare) || is_service_variable(name) || (prefixed && is_service_link(value)) {
         return Name::Foreign;
+    }
+    if bare == "METRICS_PORT" && is_service_link(value) {
+        return Name::ServiceLink;
+    }
+    if OTHER_NAMES_OF_MONGO_URI.contains(&bare.strip_suffix("_FILE").unwrap_or(bare)) {
+        return Name::OtherMongoUri;
     }
     if known.iter().any(|known| known == bare) {
         return Name::Ours { name: bare.to_owned(), prefixed };
@@ -107,7 +150,11 @@ mod tests {
         let cases = [
             ("METRICS_BEARER_TOKEN", "x", ours("METRICS_BEARER_TOKEN", false)),
             ("LIBRECHAT_EXPORTER_PORT", "9087", ours("PORT", true)),
-            ("METRICS_PORT", "tcp://10.0.0.1:9090", ours("METRICS_PORT", false)),
+            ("METRICS_PORT", "tcp://10.0.0.1:9090", Name::ServiceLink),
+            ("METRICS_PORT", "9090", ours("METRICS_PORT", false)),
+            ("MONGODB_URI", "x", Name::OtherMongoUri),
+            ("MONGO_URL", "x", Name::OtherMongoUri),
+            ("LIBRECHAT_EXPORTER_MONGODB_URL_FILE", "x", Name::OtherMongoUri),
             ("METRICS_BEARER_TOKN", "x", near("METRICS_BEARER_TOKEN")),
             ("METRICS_BAERER_TOKEN", "x", near("METRICS_BEARER_TOKEN")),
             ("METRICS_BEARERTOKEN", "x", near("METRICS_BEARER_TOKEN")),

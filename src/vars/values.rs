@@ -27,7 +27,25 @@ impl fmt::Display for Span {
     }
 }
 
-/// `true` or `false`, in any case.
+/// A duration of which a bare number says nothing: elsewhere its unit is the second, here it would be the millisecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub struct UnitSpan(pub Duration);
+
+impl FromStr for UnitSpan {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number && text.bytes().any(|byte| byte != b'0') {
+            return Err(format!("needs a unit: {text} would be {text} ms: write {text}s or {text}ms"));
+        }
+        text.parse::<Span>()
+            .map(|span| Self(span.0))
+            .map_err(|_| "must be a duration like 30s, 5m, 1h".into())
+    }
+}
+
+/// `true` or `false`, in any case, and the words that others have for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flag(pub bool);
 
@@ -35,9 +53,9 @@ impl FromStr for Flag {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            _ if text.eq_ignore_ascii_case("true") => Ok(Self(true)),
-            _ if text.eq_ignore_ascii_case("false") => Ok(Self(false)),
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(Self(true)),
+            "false" | "0" | "no" | "off" => Ok(Self(false)),
             _ => Err("must be true or false"),
         }
     }
@@ -112,6 +130,19 @@ mod tests {
     }
 
     #[test]
+    fn a13_a_bare_number_is_refused_where_seconds_are_the_habit() {
+        let span = |text: &str| text.parse::<UnitSpan>().map(|span| span.0.as_millis());
+        assert_eq!(
+            (span("60s"), span("60ms"), span("1h"), span("0")),
+            (Ok(60_000), Ok(60), Ok(3_600_000), Ok(0))
+        );
+        assert_eq!(span("60").unwrap_err(), "needs a unit: 60 would be 60 ms: write 60s or 60ms");
+        for text in ["", "-1", "1.5", "soon"] {
+            assert!(span(text).unwrap_err().starts_with("must be"), "{text}");
+        }
+    }
+
+    #[test]
     fn ports_and_numbers_are_plain_digits_in_range() {
         for text in ["0", "70000", "abc", "-1", "+80", "80.0", "1e3", ""] {
             assert!(text.parse::<Port>().is_err(), "{text:?}");
@@ -124,6 +155,13 @@ mod tests {
     #[test]
     fn flags_are_true_or_false_in_any_case() {
         assert_eq!(("TRUE".parse(), "False".parse()), (Ok(Flag(true)), Ok(Flag(false))));
-        assert!("yes".parse::<Flag>().is_err());
+        for (text, on) in
+            [("1", true), ("0", false), ("Yes", true), ("NO", false), ("on", true), ("Off", false)]
+        {
+            assert_eq!(text.parse(), Ok(Flag(on)), "{text}");
+        }
+        for text in ["", "2", "y", "enabled", "tru", "-1"] {
+            assert!(text.parse::<Flag>().is_err(), "{text}");
+        }
     }
 }

@@ -54,13 +54,15 @@ fn kind(variable: &Variable) -> String {
         "Secret" => "secret".into(),
         "PathBuf" => "path of a file".into(),
         "Span" => "duration".into(),
+        "UnitSpan" => "duration with its unit".into(),
         "Flag" => "`true`, `false`".into(),
         "Port" => "port".into(),
         "String" => "text".into(),
         "Host" => "address".into(),
+        "SocketMode" => "octal mode".into(),
         "Endpoint" | "Issuer" => "URL".into(),
         "AllowList" | "Audiences" | "Scopes" | "Algorithms" | "ScopeClaims" => "list".into(),
-        "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" => "see there".into(),
+        "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" | "ReadLevel" => "see there".into(),
         whole => {
             let range = whole.strip_prefix("Whole<").and_then(|rest| rest.strip_suffix('>'));
             let (min, max) = range

@@ -64,7 +64,7 @@ fn a_link_that_leads_nowhere_is_found() {
         "https://example.com",
         "http://localhost:9090",
         "../README.md",
-        "../README.md#try-it",
+        "../README.md#see-it",
         "ARCHITECTURE.md",
     ] {
         assert_eq!(fault(&page, good), None, "{good}");

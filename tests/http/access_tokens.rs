@@ -115,16 +115,41 @@ async fn row_285_a_thousand_tokens_that_have_expired_lock_nobody() {
 async fn row_286_five_tokens_that_are_badly_signed_lock_their_address() {
     let issuer = Issuer::start().await;
     let another = Issuer::start().await;
-    let forged = another.token(&json!({}));
-    let unsigned = format!("{}.", forged.rsplit_once('.').unwrap().0);
-    let none = format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#));
-    for token in [forged, unsigned, none] {
+    let forged = |time: u32| another.token(&json!({ "jti": time.to_string() }));
+    let unsigned = |time| format!("{}.", forged(time).rsplit_once('.').unwrap().0);
+    let refused = |time| {
+        let (header, claims) = (r#"{"alg":"none"}"#, format!(r#"{{"jti":"{time}"}}"#));
+        format!("{}.{}.c2ln", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims))
+    };
+    let unknown = |time| forged(time).replacen(&header_of("e1"), &header_of("e2"), 1);
+    let opaque = |time: u32| format!("opaque-token-{time}");
+    let cases: [(&str, &dyn Fn(u32) -> String, u16); 5] = [
+        ("badly signed", &forged, 429),
+        ("an algorithm that is refused", &refused, 429),
+        ("row E10: a key that is not published yet", &unknown, 200),
+        ("no JWT at all", &opaque, 200),
+        ("without a signature", &unsigned, 200),
+    ];
+    for (what, token, status) in cases {
         let program = Program::demo(&issuer.settings()).await;
         for time in 0..5 {
-            let response = program.get("/metrics", &[bearer(&token)]).await;
-            assert_eq!(response.status, 401, "row 286: {time}: {token}");
+            let response = program.get("/metrics", &[bearer(&token(time))]).await;
+            assert_eq!(response.status, 401, "row 286: {what}, {time}");
         }
         let good = bearer(&issuer.token(&json!({})));
-        assert_eq!(program.get("/metrics", &[good]).await.status, 429, "row 286: {token}");
+        assert_eq!(program.get("/metrics", &[good]).await.status, status, "row 286: {what}");
     }
+    // Where static tokens are a way in, what is no JWT is a guess at one of them.
+    let mut settings = issuer.settings();
+    settings.push(("METRICS_BEARER_TOKEN", TOKEN));
+    let program = Program::demo(&settings).await;
+    for time in 0..5 {
+        assert_eq!(program.get("/metrics", &[bearer(&opaque(time))]).await.status, 401, "{time}");
+    }
+    assert_eq!(program.get("/metrics", &[good()]).await.status, 429);
+}
+
+fn header_of(kid: &str) -> String {
+    let header = Header { kid: Some(kid.into()), ..Header::new(Algorithm::ES256) };
+    URL_SAFE_NO_PAD.encode(serde_json::to_string(&header).unwrap())
 }

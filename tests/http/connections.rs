@@ -43,7 +43,7 @@ async fn serve(
     let (limits, listen) = (&config.limits, &config.listen);
     let guard =
         guard::build(config.guard, limits, listen, directory, &mut registry, &mut Vec::new()).unwrap();
-    let exposition = Arc::new(Exposition::new(registry, Duration::MAX));
+    let exposition = Arc::new(Exposition::new(registry, Duration::MAX, std::time::SystemTime::now()));
     let site = Arc::new(Site { exposition, status, guard, requests });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = Target::Tcp(listener.local_addr().unwrap());

@@ -40,15 +40,15 @@ async fn rows_264_to_268_the_121st_request_of_a_minute_is_refused_with_when_to_c
         assert!(state.starts_with(&expected), "row 264: {number}: {state}");
         assert!((1..=60).contains(&reset(&response)), "row 264: {state}");
     }
-    for request in
-        [good, Request::get("/metrics").bytes(), Request::get("/metrics").line("Authorization: x").bytes()]
-    {
-        let response = over(&mut connection, &request).await;
-        assert_refused(&response, 429, 265);
+    for request in [&good, &Request::new("HEAD /metrics HTTP/1.1").line(self::good()).bytes()] {
+        let response = over(&mut connection, request).await;
+        assert_eq!(response.status, 429, "row 265");
         assert!((1..=60).contains(&retry_after(&response)), "rows 265, 268: {response:?}");
         assert_eq!(response.header("ratelimit-policy"), Some("120;w=60"), "row 265");
         assert_eq!(remaining(&response), 0, "row 265");
     }
+    let refused = over(&mut connection, &Request::get("/metrics").bytes()).await;
+    assert_eq!((refused.status, remaining(&refused)), (401, 119), "refusals have a count of their own");
     assert_eq!(program.get::<&str>("/health", &[]).await.status, 200, "row 297");
     let other =
         client::ask(program.target_from(2), &Request::get("/metrics").line(self::good()).last()).await;
@@ -66,14 +66,14 @@ async fn row_266_after_the_window_the_client_is_served_again() {
 }
 
 #[tokio::test]
-async fn row_298_head_and_get_share_a_count_and_refusals_count_too() {
-    let program = Program::demo(&[("METRICS_BEARER_TOKEN", TOKEN), ("RATE_LIMIT_MAX", "4")]).await;
+async fn row_298_head_and_get_share_a_count_and_refusals_have_their_own() {
+    let program = Program::demo(&[("METRICS_BEARER_TOKEN", TOKEN), ("RATE_LIMIT_MAX", "2")]).await;
     let mut connection = program.connect().await;
     let good = good();
     let double = Request::get("/metrics").lines(&[&good, &good]).bytes();
     let cases = [
-        ("GET", Request::get("/metrics").line(&good).bytes(), 200, 3),
-        ("HEAD", Request::new("HEAD /metrics HTTP/1.1").line(&good).bytes(), 200, 2),
+        ("GET", Request::get("/metrics").line(&good).bytes(), 200, 1),
+        ("HEAD", Request::new("HEAD /metrics HTTP/1.1").line(&good).bytes(), 200, 0),
         ("without credentials", Request::get("/metrics").bytes(), 401, 1),
         ("row 16", double, 400, 0),
     ];
@@ -136,10 +136,15 @@ async fn rows_296_and_297_probes_have_a_count_of_their_own() {
         assert_eq!(response.status, 200, "row 296: {number}");
         assert_eq!(response.header("ratelimit-policy"), Some("600;w=60"), "row 296");
     }
-    for path in ["/health", "/livez", "/readyz"] {
-        let response = over(&mut connection, &Request::get(path).bytes()).await;
-        assert_refused(&response, 429, (296, path));
-        assert!((1..=60).contains(&retry_after(&response)), "{response:?}");
+    let response = over(&mut connection, &Request::get("/health").bytes()).await;
+    assert_refused(&response, 429, 296);
+    assert!((1..=60).contains(&retry_after(&response)), "{response:?}");
+    // Row B7: what a kubelet asks is never limited, by nobody's use of anything.
+    for path in ["/livez", "/readyz"] {
+        for number in 0..650 {
+            let response = over(&mut connection, &Request::get(path).bytes()).await;
+            assert_eq!(response.status, 200, "row B7: {path}, {number}");
+        }
     }
     let metrics = over(&mut connection, &Request::get("/metrics").line(good()).bytes()).await;
     assert_eq!(metrics.status, 200, "the other way round of row 297");
@@ -156,4 +161,25 @@ async fn a_limit_of_0_is_no_limit_and_no_header() {
     }
     let probe = eventually("a probe", async || Ok(program.get::<&str>("/livez", &[]).await)).await;
     assert_eq!(probe.header("ratelimit"), None);
+}
+
+#[tokio::test]
+async fn review_4_strangers_at_its_address_do_not_use_up_what_a_scraper_has() {
+    let program = Program::demo(&[("METRICS_BEARER_TOKEN", TOKEN)]).await;
+    let mut connection = program.connect().await;
+    let good = Request::get("/metrics").line(good()).bytes();
+    let nothing = Request::get("/metrics").bytes();
+    assert_eq!(over(&mut connection, &good).await.status, 200);
+    for number in 1..=120 {
+        let response = over(&mut connection, &nothing).await;
+        assert_eq!((response.status, remaining(&response)), (401, 120 - number));
+    }
+    let limited = over(&mut connection, &nothing).await;
+    assert_refused(&limited, 429, "strangers");
+    assert!((1..=60).contains(&retry_after(&limited)), "{limited:?}");
+    let wrong =
+        over(&mut connection, &Request::get("/metrics").line("Authorization: Bearer x").bytes()).await;
+    assert_refused(&wrong, 429, "what was not good before");
+    let response = over(&mut connection, &good).await;
+    assert_eq!((response.status, remaining(&response)), (200, 118), "it was good from here of late");
 }

@@ -13,9 +13,11 @@
 //! | 304–317, 353–361, 366 | [`surface`] |
 //! | 318–329, 336–337, 350–352 | [`framing`] |
 //! | 330, 332, 334, 420 | [`connections`] |
+//! | what the log of a start and of `debug` says | [`logs`] |
 //! | 338–349 | [`negotiation`] |
 //! | 362–364, 381 | [`signals`] |
-//! | 368–412 | [`settings`] |
+//! | 368–412 | [`settings`]; what is in an `.env` file in [`dotenv`], what got lost on its way in [`blank`] |
+//! | security review 1 | [`hanging_up`] |
 //! | 413–430 | [`canaries`]; every refusal of every room goes through [`refusal`] |
 //!
 //! Tested elsewhere, or not at all:
@@ -58,12 +60,18 @@ mod stream;
 mod access_tokens;
 mod addresses;
 mod authorization;
+mod basic_file;
+mod blank;
 mod canaries;
 mod connections;
+mod dotenv;
 mod framing;
+mod hanging_up;
 mod limits;
 mod lockout;
+mod logs;
 mod negotiation;
 mod settings;
 mod signals;
 mod surface;
+mod unix_socket;

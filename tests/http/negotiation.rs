@@ -12,6 +12,19 @@ use crate::refusal::{Answer, assert_answer};
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+const PROTOBUF: &str =
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
+
+/// Prometheus 3 and 2 with native histograms on.
+const NATIVE_3: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
+                        application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+                        application/openmetrics-text;version=0.0.1;q=0.4,\
+                        text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,\
+                        text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+const NATIVE_2: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,\
+                        application/openmetrics-text;version=1.0.0;q=0.8,\
+                        application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+
 const PROMETHEUS_3: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
                             application/openmetrics-text;version=0.0.1;q=0.5,\
                             text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
@@ -96,6 +109,72 @@ async fn row_348_and_gzip_and_zstd_what_is_decoded_is_the_exposition() {
             assert_eq!(text.ends_with("# EOF\n"), accept.is_some(), "{lines:?}");
             assert_eq!(text.matches("# EOF").count(), usize::from(accept.is_some()), "{lines:?}");
         }
+    }
+}
+
+/// The names of the families of a body: each message is behind its length, and its name is its first field.
+fn names(mut body: &[u8]) -> Vec<String> {
+    fn varint(body: &mut &[u8]) -> usize {
+        let mut value = 0;
+        for shift in (0..63).step_by(7) {
+            let (first, rest) = body.split_first().unwrap();
+            *body = rest;
+            value |= usize::from(first & 0x7f) << shift;
+            if first & 0x80 == 0 {
+                break;
+            }
+        }
+        value
+    }
+    let mut names = Vec::new();
+    while !body.is_empty() {
+        let length = varint(&mut body);
+        let (mut message, rest) = body.split_at(length);
+        body = rest;
+        assert_eq!(message[0], 1 << 3 | 2, "a family begins with its name");
+        message = &message[1..];
+        let length = varint(&mut message);
+        names.push(String::from_utf8(message[..length].to_vec()).unwrap());
+    }
+    names
+}
+
+#[tokio::test]
+async fn protocol_buffers_are_for_those_who_ask_for_them_first() {
+    let program = Program::demo(ALL).await;
+    let mut known = Vec::new();
+    for (accept, coding) in
+        [(NATIVE_3, None), (NATIVE_2, None), (NATIVE_3, Some("gzip")), (NATIVE_3, Some("zstd"))]
+    {
+        let mut lines = vec![format!("Accept: {accept}")];
+        lines.extend(coding.map(|coding| format!("Accept-Encoding: {coding}")));
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let response = scrape(&program, &lines).await;
+        assert_eq!(response.header("content-type"), Some(PROTOBUF), "{lines:?}");
+        assert_eq!(response.header("content-encoding"), coding, "{lines:?}");
+        let body = match coding {
+            Some("gzip") => {
+                let mut body = Vec::new();
+                GzDecoder::new(&*response.body).read_to_end(&mut body).unwrap();
+                body
+            }
+            Some(_) => zstd::decode_all(&*response.body).unwrap(),
+            None => response.body.to_vec(),
+        };
+        let names = names(&body);
+        for name in [
+            "librechat_user_count",
+            "librechat_answer_seconds",
+            "librechat_messages_created_total",
+            "librechat_up",
+            "process_cpu_seconds_total",
+        ] {
+            assert_eq!(names.iter().filter(|known| *known == name).count(), 1, "{name}: {names:?}");
+        }
+        if !known.is_empty() {
+            assert_eq!(names, known, "{lines:?}");
+        }
+        known = names;
     }
 }
 

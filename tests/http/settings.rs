@@ -88,9 +88,17 @@ async fn rows_368_to_377_credentials_that_could_not_work_are_refused() {
             &["METRICS_BEARER_TOKEN and METRICS_BEARER_TOKEN_FILE are mutually exclusive"],
         ),
         (0, &[("METRICS_SESSION_SECRET", "canary")], &["METRICS_SESSION_SECRET", "shorter"]),
-        (0, &[("METRICS_AUTH_REQUIRED", "true"), ("DISABLE_AUTH", "true")], &["METRICS_AUTH_REQUIRED"]),
+        (
+            0,
+            &[
+                ("METRICS_AUTH_REQUIRED", "true"),
+                ("DISABLE_AUTH", "true"),
+                ("METRICS_BEARER_TOKEN", "canary-0123456789"),
+            ],
+            &["METRICS_AUTH_REQUIRED", "DISABLE_AUTH=true"],
+        ),
         (0, &[("METRICS_AUTH_REQUIRED", "canary")], &["METRICS_AUTH_REQUIRED must be true or false"]),
-        (0, &[("DISABLE_AUTH", "1")], &["DISABLE_AUTH must be true or false"]),
+        (0, &[("DISABLE_AUTH", "2")], &["DISABLE_AUTH must be true or false"]),
     ])
     .await;
 }
@@ -225,14 +233,10 @@ async fn rows_404_to_409_numbers_names_and_ports_are_read_strictly() {
         (408, &[("metrics_bearer_token", CANARY)], &meant("did you mean METRICS_BEARER_TOKEN?")),
         (408, &[("METRICS_ALOWED_IPS", "10.0.0.0/8")], &meant("did you mean METRICS_ALLOWED_IPS?")),
         (408, &[("METRICS_AUTH_REQUIERD", "true")], &meant("did you mean METRICS_AUTH_REQUIRED?")),
-        (
-            409,
-            &[("METRICS_PORT", "tcp://10.0.0.1:9090")],
-            &["METRICS_PORT", "Kubernetes", "enableServiceLinks"],
-        ),
     ])
     .await;
     assert_warnings(&[
+        (409, &[("METRICS_PORT", "tcp://10.0.0.1:9090")], Some("Kubernetes service link and is ignored")),
         (0, &[("METRICS_PORT_9090_TCP", "tcp://10.0.0.1:9090"), ("METRICS_SERVICE_HOST", "10.0.0.1")], None),
         (0, &[("METRICS_SECRET", CANARY), ("MONGO_MAX_POOL_SIZE", "7"), ("MONGO_AUTO_INDEX", "true")], None),
         (0, &[("METRICS_SOMETHING_ELSE", CANARY)], Some("METRICS_SOMETHING_ELSE")),
@@ -264,8 +268,6 @@ async fn rows_372_to_397_what_is_hardly_meant_is_warned_of_and_starts() {
     let path = file.to_str().unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     assert_warnings(&[
-        (372, &[("METRICS_BEARER_TOKEN", "")], Some("METRICS_BEARER_TOKEN is set but empty")),
-        (372, &[("METRICS_BEARER_TOKEN", "   ")], Some("METRICS_BEARER_TOKEN is set but empty")),
         (373, &[("METRICS_BEARER_TOKEN", "canary")], Some("METRICS_BEARER_TOKEN is shorter than 16")),
         (376, &[("METRICS_BEARER_TOKEN", "changeme")], Some("placeholder")),
         (376, &[("METRICS_BEARER_TOKEN", "secret")], Some("placeholder")),
@@ -281,7 +283,7 @@ async fn rows_372_to_397_what_is_hardly_meant_is_warned_of_and_starts() {
 
 #[tokio::test]
 async fn check_config_prints_what_is_in_force_and_the_authorizers_in_their_order() {
-    let outcome = check(&[
+    let settings = &[
         ("METRICS_BEARER_TOKEN", CANARY),
         ("METRICS_BASIC_AUTH_USER", "alice"),
         ("METRICS_BASIC_AUTH_PASSWORD", "canary-of-another-one"),
@@ -290,20 +292,37 @@ async fn check_config_prints_what_is_in_force_and_the_authorizers_in_their_order
         ("LIBRECHAT_EXPORTER_PORT", "9999"),
         ("PORT", "3080"),
         ("METRICS_PORT", "9998"),
-    ])
-    .await;
-    for line in [
-        "MONGO_URI=[redacted]",
-        "METRICS_BEARER_TOKEN=[redacted]",
-        "METRICS_BASIC_AUTH_USER=alice",
-        "METRICS_BASIC_AUTH_PASSWORD=[redacted]",
-        "PORT=9999",
-        "HOST=0.0.0.0 (default)",
-        "TENANT_ID is not set",
+        ("LOG_LEVEL", "info"),
+        ("SWEEP_INTERVAL", "3600000"),
+    ];
+    let outcome = check(settings).await;
+    let all = run(&["check-config", "--all"], &[&[MONGO], settings.as_slice()].concat()).await;
+    let given = [
+        "MONGO_URI=[redacted] (environment)",
+        "METRICS_BEARER_TOKEN=[redacted] (environment)",
+        "METRICS_BASIC_AUTH_USER=alice (environment)",
+        "METRICS_BASIC_AUTH_PASSWORD=[redacted] (environment)",
+        "PORT=9999 (environment, LIBRECHAT_EXPORTER_PORT)",
+        "SWEEP_INTERVAL=1h (environment)",
         "/metrics asks, in this order: allow_list, bearer, basic, session",
-    ] {
+    ];
+    let defaults = [
+        "HOST=0.0.0.0 (default)",
+        "REFRESH_INTERVAL=30s (default)",
+        "LOG_LEVEL=info (environment)",
+        "TENANT_ID is not set",
+    ];
+    for line in given {
         assert!(outcome.stdout.lines().any(|found| found == line), "{line}: {}", outcome.stdout);
     }
+    for line in defaults {
+        assert!(!outcome.stdout.lines().any(|found| found == line), "{line}: {}", outcome.stdout);
+    }
+    for line in given.into_iter().chain(defaults) {
+        assert!(all.stdout.lines().any(|found| found == line), "{line}: {}", all.stdout);
+    }
+    let first = outcome.stdout.lines().next().unwrap();
+    assert!(first.starts_with("MONGO_URI"), "what differs comes first: {first}");
     assert!(check(&[]).await.stdout.contains("/metrics is open"));
     let disabled = check(&[("METRICS_BEARER_TOKEN", CANARY), ("DISABLE_AUTH", "true")]).await;
     assert!(disabled.stdout.contains("/metrics is open"), "{disabled:?}");
@@ -318,7 +337,11 @@ async fn a_dot_env_file_fills_in_and_never_overrides_the_environment() {
     let settings = [MONGO, ("TENANT_ID", "environment")];
     let outcome = run_in(folder.path(), &["check-config"], &settings).await;
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    for line in ["TENANT_ID=environment", "MONGO_DATABASE=file", "METRICS_BEARER_TOKEN=[redacted]"] {
+    for line in [
+        "TENANT_ID=environment (environment)",
+        "MONGO_DATABASE=file (.env, line 3)",
+        "METRICS_BEARER_TOKEN=[redacted] (.env, line 1)",
+    ] {
         assert!(outcome.stdout.lines().any(|found| found == line), "{line}: {outcome:?}");
     }
     fs::write(&dot_env, "METRICS_BEARER_TOKEN='canary-of-an-open-quote\n").unwrap();

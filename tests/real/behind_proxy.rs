@@ -86,7 +86,8 @@ async fn the_lockout_is_of_each_client_and_not_of_the_proxy() {
         for guess in 0..5 {
             // Were it believed, this would make five clients of one.
             let disguise = format!("127.0.0.{}", 10 + guess);
-            let headers = [WRONG, ("X-Forwarded-For", &disguise)];
+            let wrong = format!("Bearer never-configured-{guess}");
+            let headers = [("Authorization", wrong.as_str()), ("X-Forwarded-For", &disguise)];
             assert_eq!(status(ALICE, proxy.port, &headers).await, 401, "{kind:?}");
         }
         let disguise = ("X-Forwarded-For", "127.0.0.78");
@@ -190,4 +191,28 @@ fn every_example_is_run_and_named_in_the_documentation() {
         let link = format!("](../{})", file.strip_prefix(root).unwrap().display());
         assert!(page.contains(&link), "{link}");
     }
+}
+
+#[tokio::test]
+async fn a_guess_that_hangs_up_counts_behind_nginx_too() {
+    // Security review 1: by default nginx closes its connection to us when its client goes.
+    let hash = bcrypt::hash("right-password", 7).unwrap();
+    let settings = [
+        ("METRICS_BASIC_AUTH_USER", "alice"),
+        ("METRICS_BASIC_AUTH_PASSWORD", &*hash),
+        ("RATE_LIMIT_MAX", "0"),
+    ];
+    let (exporter, proxy) = behind(Kind::Nginx, "loopback", &settings).await;
+    let basic = |password: &str| {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(format!("alice:{password}"))
+    };
+    for number in 0..6 {
+        let line = basic(&format!("guess-{number}"));
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {line}\r\n\r\n");
+        crate::http::send_and_leave(proxy.port, &request).await;
+    }
+    exporter.until_logged(&["locked an address"]).await;
+    let right = format!("Basic {}", basic("right-password"));
+    assert_eq!(ask([127, 0, 0, 1], proxy.port, &[("Authorization", &right)]).await.status, 429);
 }

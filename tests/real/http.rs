@@ -55,6 +55,13 @@ impl Response {
     }
 }
 
+/// Sends a request to `port` and leaves before it is answered.
+pub(crate) async fn send_and_leave(port: u16, request: &str) {
+    let mut stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
 /// `GET path` from 127.0.0.1 at `port`, with more headers.
 pub(crate) async fn get(port: u16, path: &str, headers: &[(&str, &str)]) -> Result<Response, Error> {
     get_from([127, 0, 0, 1], port, path, headers).await

@@ -103,9 +103,60 @@ async fn a_database_without_librechat_is_warned_of_and_watched() {
     exporter.until_logged(&["warn", "no LibreChat collections", "Other"]).await;
     exporter.until_status("/health", 200).await;
 
+    exporter.until_sample("librechat_exporter_collections_found", Some(0.0)).await;
+
     // A new LibreChat is empty too: it is found once it is there.
     let empty = Exporter::serve(&[("MONGO_URI", &uri)]).await;
     empty.until_logged(&["warn", "no LibreChat collections", DATABASE]).await;
     mongod.load("seed1").await;
     empty.until_sample("librechat_message_count", Some(3000.0)).await;
+}
+
+#[tokio::test]
+async fn d35_a_database_that_is_not_named_is_test() {
+    let mongod = Mongod::start().await;
+    let test = mongod.client().database("test");
+    test.collection("messages").insert_one(doc! { "isCreatedByUser": true }).await.unwrap();
+    for rest in ["", "/", "/?retryWrites=true&w=majority"] {
+        let uri = format!("mongodb://127.0.0.1:{}{rest}", mongod.port());
+        let outcome = Exporter::run(&["once"], &[("MONGO_URI", &uri)]).await;
+        assert!(outcome.stdout.contains("librechat_message_count 1\n"), "{rest}: {}", outcome.stdout);
+        assert!(
+            outcome.stdout.contains("librechat_exporter_collections_found 1"),
+            "{rest}: {}",
+            outcome.stdout
+        );
+        let outcome = Exporter::run(&["check-config"], &[("MONGO_URI", &uri)]).await;
+        assert!(outcome.stdout.contains("reads the database test at"), "{}", outcome.stdout);
+    }
+}
+
+#[tokio::test]
+async fn d35_where_librechat_is_in_another_database_the_warning_names_it() {
+    for name in ["LibreChat", "librechat"] {
+        let mongod = Mongod::start().await;
+        let database = mongod.client().database(name);
+        database.collection("messages").insert_one(doc! { "isCreatedByUser": true }).await.unwrap();
+        // Another application's, and a database of the server itself: no LibreChat.
+        mongod.client().database("Shop").collection("users").insert_one(doc! { "a": 1 }).await.unwrap();
+        let uri = format!("mongodb://127.0.0.1:{}", mongod.port());
+        let exporter = Exporter::serve(&[("MONGO_URI", &uri)]).await;
+        let line = exporter.until_logged(&["warn", "no LibreChat collections in the database test"]).await;
+        assert!(line.contains(&format!("some in {name}:")) && line.contains("MONGO_DATABASE"), "{line}");
+        exporter.until_sample("librechat_exporter_collections_found", Some(0.0)).await;
+        exporter.until_sample("librechat_up", Some(1.0)).await;
+    }
+}
+
+#[tokio::test]
+async fn d35_who_may_not_list_databases_is_warned_all_the_same() {
+    let mongod = Mongod::start_guarded().await;
+    mongod.load("seed1").await;
+    let role = doc! { "role": "read", "db": "test" };
+    let create = doc! { "createUser": "narrow", "pwd": "narrow", "roles": [role] };
+    mongod.client().database("admin").run_command(create).await.unwrap();
+    let uri = format!("mongodb://narrow:narrow@127.0.0.1:{}/?authSource=admin", mongod.port());
+    let exporter = Exporter::serve(&[("MONGO_URI", &uri)]).await;
+    exporter.until_logged(&["warn", "no LibreChat collections", "test"]).await;
+    exporter.until_sample("librechat_up", Some(1.0)).await;
 }

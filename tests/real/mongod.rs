@@ -67,12 +67,9 @@ impl Mongod {
 
     /// Starts it on its port with its data, and waits until it answers.
     pub(crate) async fn restart(&mut self) {
-        let mut mongod = command("mongod");
-        mongod.arg("--port").arg(self.port.to_string()).arg("--dbpath").arg(self.folder.path());
-        mongod.args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]);
-        mongod.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]).args(&self.arguments);
-        let mut process = Process::start("mongod", mongod);
+        self.spawn();
         let client = self.client_as(None);
+        let process = self.process.as_mut().expect("mongod was started");
         eventually(&format!("mongod answers on port {}", self.port), async || {
             process.expect_alive();
             // `hello` needs no credentials.
@@ -80,7 +77,15 @@ impl Mongod {
             hello.map(|_| ()).map_err(|error| error.to_string())
         })
         .await;
-        self.process = Some(process);
+    }
+
+    /// Starts it and waits for nothing: for one that answers in no way that this harness knows.
+    pub(crate) fn spawn(&mut self) {
+        let mut mongod = command("mongod");
+        mongod.arg("--port").arg(self.port.to_string()).arg("--dbpath").arg(self.folder.path());
+        mongod.args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]);
+        mongod.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]).args(&self.arguments);
+        self.process = Some(Process::start("mongod", mongod));
     }
 
     /// Starts it with other arguments and its data, as an operator who changes its kind does.
@@ -100,6 +105,11 @@ impl Mongod {
         process.signal("TERM");
         let status = process.ended().await;
         assert!(status.success(), "mongod ended with {status}:\n{}", process.output());
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        self.process.as_ref().expect("mongod runs").signal(signal);
     }
 
     /// The port it listens on.

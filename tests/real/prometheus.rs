@@ -91,6 +91,11 @@ impl Jobs {
 
     /// Has promtool check the configuration, and starts Prometheus with it.
     pub(crate) async fn start(self) -> Prometheus {
+        self.start_with(&[]).await
+    }
+
+    /// The same with more options.
+    pub(crate) async fn start_with(self, options: &[&str]) -> Prometheus {
         let configuration = self.file("prometheus.yml", &self.text);
         let checked = promtool(&["check", "config", &configuration], "");
         assert!(checked.status.success(), "promtool check config: {checked:?}\n{}", self.text);
@@ -99,6 +104,7 @@ impl Jobs {
         prometheus.arg(format!("--config.file={configuration}"));
         prometheus.arg(format!("--storage.tsdb.path={}", self.folder.path().join("data").display()));
         prometheus.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        prometheus.args(options);
         let mut process = Process::start("prometheus", prometheus);
         eventually("Prometheus is ready", async || {
             process.expect_alive();

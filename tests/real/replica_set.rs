@@ -11,6 +11,13 @@ use crate::servers::{eventually, free_port};
 
 const NAME: &str = "rs0";
 
+/// What a set has besides its members.
+#[derive(Clone, Copy, Default)]
+struct Extra {
+    is_guarded: bool,
+    has_arbiter: bool,
+}
+
 /// A replica set. Its members can be killed and started again one by one.
 pub(crate) struct ReplicaSet {
     /// The members, in the order of the configuration.
@@ -21,24 +28,29 @@ pub(crate) struct ReplicaSet {
 impl ReplicaSet {
     /// A replica set of `size` members that need no credentials, with a primary elected.
     pub(crate) async fn start(size: usize) -> Self {
-        Self::start_members(size, false).await
+        Self::start_members(size, Extra::default()).await
     }
 
     /// The same with credentials needed; has the users of [`Mongod::start_guarded`].
     pub(crate) async fn start_guarded(size: usize) -> Self {
-        let mut set = Self::start_members(size, true).await;
+        let mut set = Self::start_members(size, Extra { is_guarded: true, ..Extra::default() }).await;
         let primary = set.primary().await;
         set.members[primary].create_users().await;
         set
     }
 
-    async fn start_members(size: usize, guarded: bool) -> Self {
+    /// A primary, a secondary that never becomes one, and an arbiter, in this order.
+    pub(crate) async fn start_with_arbiter() -> Self {
+        Self::start_members(3, Extra { has_arbiter: true, ..Extra::default() }).await
+    }
+
+    async fn start_members(size: usize, extra: Extra) -> Self {
         let key = TempDir::with_prefix("mongod-key").unwrap();
         let file = key.path().join("key");
         fs::write(&file, "c29tZSBrZXkgb2YgdGhlIHRlc3Q=").unwrap();
         fs::set_permissions(&file, Permissions::from_mode(0o400)).unwrap();
         let mut arguments = vec!["--replSet", NAME, "--oplogSize", "64"];
-        if guarded {
+        if extra.is_guarded {
             arguments.extend(["--auth", "--keyFile", file.to_str().unwrap()]);
         }
         let mut members = Vec::new();
@@ -49,7 +61,12 @@ impl ReplicaSet {
         }
         let set = Self { members, _key: key };
         let configured = (0_i32..).zip(&set.members).map(|(id, member)| {
-            Bson::from(doc! { "_id": id, "host": format!("127.0.0.1:{}", member.port()) })
+            let mut member = doc! { "_id": id, "host": format!("127.0.0.1:{}", member.port()) };
+            if extra.has_arbiter && id > 0 {
+                member.insert("priority", 0);
+                member.insert("arbiterOnly", id == 2);
+            }
+            Bson::from(member)
         });
         let settings = doc! { "electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 200 };
         let configuration =

@@ -7,7 +7,7 @@ use mongodb::bson::{DateTime, Document, doc, oid::ObjectId};
 
 use crate::exporter::Exporter;
 use crate::http::{self, Response};
-use crate::login::{SECRET, Visitor, cookie, now, sign, sign_in};
+use crate::login::{SECRET, Visitor, cookie, hash, now, sign, sign_at, sign_in, sign_in_to};
 use crate::mongod::{DATABASE, Mongod, READER};
 
 const LOGIN: &str = "https://chat.example.com/login";
@@ -21,14 +21,16 @@ struct Site {
 
 impl Site {
     async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    async fn start_with(more: &[(&str, &str)]) -> Self {
         let mongod = Mongod::start_guarded().await;
         let uri = mongod.uri_as(READER);
-        let exporter = Exporter::serve(&[
-            ("MONGO_URI", &uri),
-            ("JWT_REFRESH_SECRET", SECRET),
-            ("METRICS_SESSION_LOGIN_URL", LOGIN),
-        ])
-        .await;
+        let mut settings =
+            vec![("MONGO_URI", &*uri), ("JWT_REFRESH_SECRET", SECRET), ("METRICS_SESSION_LOGIN_URL", LOGIN)];
+        settings.extend(more);
+        let exporter = Exporter::serve(&settings).await;
         exporter.until_status("/health", 200).await;
         Self { mongod, exporter }
     }
@@ -116,4 +118,55 @@ async fn a_browser_is_sent_to_sign_in_and_a_scraper_is_not() {
         let refused = site.show(cookie, &[BROWSER, ("Authorization", "Bearer unknown-to-all")]).await;
         assert_eq!((refused.status, refused.header("location")), (401, None));
     }
+}
+
+#[tokio::test]
+async fn the_administrator_of_another_tenant_does_not_get_in() {
+    // Security review 2.
+    let site = Site::start_with(&[("TENANT_ID", "tenant-a")]).await;
+    let admin = Some("ADMIN");
+    let cases = [(Some("tenant-a"), 200), (Some("tenant-b"), 403), (Some("Tenant-A"), 403), (None, 403)];
+    for (tenant, status) in cases {
+        let visitor = sign_in_to(&site.mongod, admin, tenant).await;
+        assert_eq!(site.show(&visitor.cookie, &[]).await.status, status, "{tenant:?}");
+        assert_eq!(site.show(&visitor.cookie, &[]).await.status, status, "{tenant:?}, again");
+    }
+    // The user alone, or the session alone, is not enough.
+    for collection in ["users", "sessions"] {
+        let visitor = sign_in_to(&site.mongod, admin, Some("tenant-a")).await;
+        let id = if collection == "users" { visitor.user } else { visitor.session };
+        let moved = doc! { "$set": { "tenantId": "tenant-b" } };
+        site.collection(collection).update_one(doc! { "_id": id }, moved).await.unwrap();
+        assert_eq!(site.show(&visitor.cookie, &[]).await.status, 403, "{collection}");
+    }
+    site.exporter.until_logged(&["tenant_not_allowed"]).await;
+}
+
+#[tokio::test]
+async fn a_cookie_that_librechat_replaced_goes_on_only_while_it_is_young() {
+    // Security review 12, F6.
+    let site = Site::start().await;
+    let minutes = |minutes: u64| now() - Duration::from_secs(60 * minutes);
+    for (age, replaced, status) in [(60, false, 200), (0, true, 200), (18, true, 200), (21, true, 401)] {
+        let visitor = site.sign_in(Some("ADMIN")).await;
+        let token = sign_at(minutes(age), visitor.user, visitor.session, SECRET);
+        let current = if replaced { "the one that came after" } else { &token };
+        let update = doc! { "$set": { "refreshTokenHash": hash(current) } };
+        site.collection("sessions").update_one(doc! { "_id": visitor.session }, update).await.unwrap();
+        let answer = site.show(&cookie(&token), &[]).await;
+        assert_eq!(answer.status, status, "{age} minutes, replaced: {replaced}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_hangs_up_while_mongodb_is_asked_is_decided_all_the_same() {
+    // Security review 1.
+    let token = "a-token-of-at-least-sixteen-characters";
+    let site = Site::start_with(&[("METRICS_BEARER_TOKEN", token)]).await;
+    let visitor = site.sign_in(Some("ADMIN")).await;
+    site.mongod.signal("STOP");
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\nCookie: {}\r\n\r\n", visitor.cookie);
+    http::send_and_leave(site.exporter.port, &request).await;
+    site.exporter.until_logged(&["refused a request", "session", "unavailable"]).await;
+    site.mongod.signal("CONT");
 }

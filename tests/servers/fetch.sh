@@ -165,6 +165,7 @@ fetch_servers() {
     npm_package oidc-provider 9.13.3
     grafana_schema
     npm_package @kubernetes-models/prometheus-operator 6.0.0 node-operator
+    npm_package dotenv 17.4.2 node-dotenv
     npm_package typescript 5.9.3 node-typescript
 }
 

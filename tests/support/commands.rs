@@ -20,8 +20,8 @@ use crate::markdown::{Block, Page, root};
 /// The longest that anything here may take.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The address of MongoDB in the pages.
-const MONGODB: &str = "mongodb://mongodb:27017";
+/// The addresses of MongoDB in the pages: within LibreChat's compose network, and on the machine itself.
+const MONGODB: [&str; 2] = ["mongodb://mongodb:27017", "mongodb://localhost:27017"];
 
 /// The ports in the pages: of the exporter, of its `/metrics` apart, of Prometheus.
 const PORTS: [&str; 3] = ["9087", "9088", "9090"];
@@ -91,7 +91,7 @@ impl Session {
 
     /// Has `address`, without a database, stand for the MongoDB of the pages.
     pub(crate) fn with_mongodb(mut self, address: &str) -> Self {
-        self.changes.push((MONGODB.to_owned(), address.to_owned()));
+        self.changes.extend(MONGODB.map(|from| (from.to_owned(), address.to_owned())));
         self
     }
 

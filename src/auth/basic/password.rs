@@ -5,41 +5,110 @@
 //! remembered of it, is decided elsewhere.
 
 use std::fmt;
+use std::sync::Once;
 
 use argon2::{Argon2, Params, PasswordHash, PasswordVerifier};
 use bcrypt::HashParts;
+use tracing::warn;
 
 use crate::secret::{Fingerprint, Secret};
 
-/// Costs of bcrypt that are taken: 16 is some seconds, each step more doubles it.
-const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=16;
+/// Costs of bcrypt that are taken: 18 is half a minute, each step more doubles it.
+const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=18;
 /// bcrypt reads no further: of a longer password only these bytes would count.
 const BCRYPT_LENGTH: usize = 72;
-/// 256 MiB for each of the two hashes that may be at work.
 const ARGON2_MEMORY_KIB: u32 = 256 * 1024;
+/// The second choice of RFC 9106 section 4. Beyond it hashes are verified one at a time, and somebody is told: without
+/// credentials anybody can make us take this memory.
+const ARGON2_MUCH_MEMORY_KIB: u32 = 64 * 1024;
 const ARGON2_PASSES: u32 = 16;
 const ARGON2_LANES: u32 = 16;
 
-const MALFORMED: &str = "looks like a hash, but is not a whole one";
+const MALFORMED: &str = "looks like a hash, but is not a whole one: where a shell, Compose or a template reads it, its $ \
+                         have to be kept from expansion (single quotes; $$ in Compose), or it goes into a file";
 const UNSUPPORTED: &str = "is hashed in a way that is not understood here; use bcrypt ($2y$) or argon2id";
 
+/// Beginnings of hashes that are understood.
+const OUR_HASHES: [&str; 4] = ["$2a$", "$2b$", "$2y$", "$argon2id$"];
+
 /// Beginnings of other hashes, as `crypt(3)`, `htpasswd` and LDAP write them.
-const OTHER_HASHES: [&str; 14] = [
-    "$1$",
-    "$2$",
-    "$2x$",
-    "$5$",
-    "$6$",
-    "$7$",
-    "$y$",
-    "$gy$",
-    "$apr1$",
-    "$argon2i$",
-    "$argon2d$",
-    "$scrypt$",
-    "$pbkdf2",
-    "{S",
+const OTHER_HASHES: [(&str, &str); 21] = [
+    ("$1$", "MD5-crypt"),
+    ("$2$", "bcrypt before its first correction"),
+    ("$2x$", "bcrypt as a faulty library made it"),
+    ("$5$", "SHA-256-crypt"),
+    ("$6$", "SHA-512-crypt"),
+    ("$7$", "scrypt"),
+    ("$y$", "yescrypt"),
+    ("$gy$", "gost-yescrypt"),
+    ("$apr1$", "APR1 (Apache's MD5)"),
+    ("$argon2i$", "argon2i"),
+    ("$argon2d$", "argon2d"),
+    ("$scrypt$", "scrypt"),
+    ("$pbkdf2", "PBKDF2"),
+    ("{SHA}", "SHA-1"),
+    ("{SSHA}", "salted SHA-1"),
+    ("{S", "a hash of LDAP"),
+    ("{MD5}", "MD5"),
+    ("{CRYPT}", "a hash of LDAP"),
+    ("{BCRYPT}", "a hash of LDAP"),
+    ("{ARGON2", "a hash of LDAP"),
+    ("{PBKDF2", "a hash of LDAP"),
 ];
+
+/// Why a text that somebody can only have meant as a hash is none; `None` for every other.
+///
+/// Taken for a plain password, it would let in whoever sends it: the stored hash itself, or what is left of it.
+fn not_a_hash(text: &str) -> Option<&'static str> {
+    let others = || OTHER_HASHES.iter().map(|(start, _)| start);
+    let is_hash = |text: &str| OUR_HASHES.iter().chain(others()).any(|start| text.starts_with(start));
+    let bare = text.trim_matches(|c: char| c.is_whitespace() || "\"'`\u{feff}".contains(c));
+    if bare != text && (is_hash(bare) || not_a_hash(bare).is_some()) {
+        return Some(
+            "is a hash with blanks, quotation marks or a byte order mark around it: leave the hash alone",
+        );
+    }
+    if text.split_once(':').is_some_and(|(user, rest)| !user.is_empty() && is_hash(rest.trim_start())) {
+        return Some("is a whole line of an htpasswd file: leave out the user and the colon");
+    }
+    if text.starts_with("$$") && is_hash(&text.replace("$$", "$")) {
+        return Some("is a hash whose $ are doubled, as a Compose file wants them: write each of them once");
+    }
+    (!is_hash(text) && is_mangled(text)).then_some(MALFORMED)
+}
+
+/// Whether it is what the expansion of `$` leaves of a hash: in `"$2y$10$N9…"` a shell sees `$2`, `$1` and `$N9…`.
+fn is_mangled(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_variant = |byte: Option<&u8>| byte.is_some_and(|byte| b"abxy".contains(byte));
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let headless = ["2a$", "2b$", "2y$", "argon2id$", "y$", "b$", "a$"].iter().any(|start| {
+        // Without what stood before it, a short beginning has to be followed by a cost.
+        text.strip_prefix(start).is_some_and(|rest| rest.get(2..3) == Some("$") || start.len() > 3)
+    });
+    let bcrypt = text.starts_with("$2") && (digit(2) || is_variant(bytes.get(2)) && digit(3));
+    let shell = is_variant(bytes.first())
+        && digit(1)
+        && matches!(bytes.get(2), Some(b'.' | b'/' | b'$'))
+        && bytes.len() >= 8
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"./$".contains(byte));
+    let argon2 =
+        (text.contains("m=") || text.starts_with("=19")) && text.contains(",t=") && text.contains(",p=");
+    headless || bcrypt || shell || argon2
+}
+
+/// Says once that a longer password was sent than bcrypt reads.
+fn remark_length(password: &str) {
+    static ONCE: Once = Once::new();
+    if password.len() > BCRYPT_LENGTH {
+        ONCE.call_once(|| {
+            warn!(
+                "a password of more than {BCRYPT_LENGTH} bytes was sent for METRICS_BASIC_AUTH_PASSWORD, which is a bcrypt \
+                 hash: bcrypt reads no further, so longer passwords are refused; use a shorter one, or argon2id"
+            );
+        });
+    }
+}
 
 /// A password, as far as it is known.
 pub(super) enum Password {
@@ -52,13 +121,16 @@ impl Password {
     /// Why the text can be no password here, as a phrase that follows the variable's name; the text is not in it.
     pub(super) fn parse(text: &Secret) -> Result<Self, String> {
         let exposed = text.expose();
+        if let Some(reason) = not_a_hash(exposed) {
+            return Err(reason.into());
+        }
         if ["$2a$", "$2b$", "$2y$"].iter().any(|start| exposed.starts_with(start)) {
-            return bcrypt(exposed).map(|()| Self::Hashed(Hash::Bcrypt(text.clone())));
+            return Hash::parse(text).map(Self::Hashed);
         }
         if exposed.starts_with("$argon2id$") {
-            return argon2id(exposed).map(|hash| Self::Hashed(Hash::Argon2id(Box::new(hash))));
+            return Hash::parse(text).map(Self::Hashed);
         }
-        if OTHER_HASHES.iter().any(|start| exposed.starts_with(start)) {
+        if OTHER_HASHES.iter().any(|(start, _)| exposed.starts_with(start)) {
             return Err(UNSUPPORTED.into());
         }
         if exposed.is_empty() {
@@ -73,17 +145,59 @@ impl Password {
 
 /// A hash that was checked when it was parsed.
 pub(super) enum Hash {
-    Bcrypt(Secret),
+    Bcrypt { text: Secret, cost: u32 },
     Argon2id(Box<PasswordHash>),
 }
 
 impl Hash {
+    /// Takes nothing but a hash.
+    ///
+    /// # Errors
+    /// Which kind of hash or text it is instead, as a phrase; the text is not in it.
+    pub(super) fn parse(text: &Secret) -> Result<Self, String> {
+        let exposed = text.expose();
+        if ["$2a$", "$2b$", "$2y$"].iter().any(|start| exposed.starts_with(start)) {
+            return bcrypt(exposed).map(|cost| Self::Bcrypt { text: text.clone(), cost });
+        }
+        if exposed.starts_with("$argon2id$") {
+            return argon2id(exposed).map(|hash| Self::Argon2id(Box::new(hash)));
+        }
+        let kind = OTHER_HASHES.iter().find(|(start, _)| exposed.starts_with(start)).map(|(_, kind)| *kind);
+        Err(match kind {
+            Some(kind) => format!("is hashed with {kind}; use bcrypt (htpasswd -B) or argon2id"),
+            None if is_like_crypt(exposed) => {
+                "is hashed with crypt (DES), or is plain text; use bcrypt (htpasswd -B) or argon2id".into()
+            }
+            None => "has a password in plain text; use bcrypt (htpasswd -B) or argon2id".into(),
+        })
+    }
+
+    /// How much verifying it takes, next to others of its kind.
+    pub(super) fn work(&self) -> u64 {
+        match self {
+            Self::Bcrypt { cost, .. } => 1 << cost,
+            Self::Argon2id(hash) => Params::try_from(&**hash)
+                .map_or(0, |params| u64::from(params.m_cost()) * u64::from(params.t_cost())),
+        }
+    }
+
+    /// Whether verifying it takes more memory than should be taken twice at a time.
+    pub(super) fn needs_much_memory(&self) -> bool {
+        match self {
+            Self::Bcrypt { .. } => false,
+            Self::Argon2id(hash) => {
+                Params::try_from(hash.as_ref()).is_ok_and(|params| params.m_cost() > ARGON2_MUCH_MEMORY_KIB)
+            }
+        }
+    }
+
     /// Whether `candidate` is the password: slow, and equally slow for any candidate. Not for an async task.
     pub(super) fn verify(&self, candidate: &str) -> bool {
         let verified = match self {
             // bcrypt repeats the password and a NUL: with NULs of its own, another password could give the same bytes.
-            Self::Bcrypt(hash) => {
-                bcrypt::verify(candidate, hash.expose()).unwrap_or(false) && candidate.len() <= BCRYPT_LENGTH
+            Self::Bcrypt { text, .. } => {
+                remark_length(candidate);
+                bcrypt::verify(candidate, text.expose()).unwrap_or(false) && candidate.len() <= BCRYPT_LENGTH
             }
             Self::Argon2id(hash) => {
                 Argon2::default().verify_password(candidate.as_bytes(), hash.as_ref()).is_ok()
@@ -99,7 +213,21 @@ impl fmt::Debug for Password {
     }
 }
 
-fn bcrypt(text: &str) -> Result<(), String> {
+/// Takes as long as verifying hashes of so many rounds in all does.
+pub(super) fn spend_bcrypt(rounds: u64) {
+    for cost in BCRYPT_COSTS.chain(BCRYPT_COSTS.end() + 1..=BCRYPT_COSTS.end() + 2) {
+        if rounds & 1 << cost != 0 {
+            std::hint::black_box(bcrypt::bcrypt(cost, [0; 16], b"nobody's"));
+        }
+    }
+}
+
+/// 13 characters of the alphabet of `crypt(3)`.
+fn is_like_crypt(text: &str) -> bool {
+    text.len() == 13 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/'))
+}
+
+fn bcrypt(text: &str) -> Result<u32, String> {
     let parts: HashParts = text.parse().map_err(|_| MALFORMED)?;
     // The library would also read "+4".
     if !text.get(4..6).is_some_and(|cost| cost.bytes().all(|byte| byte.is_ascii_digit())) {
@@ -109,7 +237,7 @@ fn bcrypt(text: &str) -> Result<(), String> {
         let (low, high) = (BCRYPT_COSTS.start(), BCRYPT_COSTS.end());
         return Err(format!("has the bcrypt cost {}; it must be {low} to {high}", parts.get_cost()));
     }
-    Ok(())
+    Ok(parts.get_cost())
 }
 
 fn argon2id(text: &str) -> Result<PasswordHash, String> {
@@ -215,7 +343,7 @@ mod tests {
         let (_, digest) = argon2id.split_once("p=1$").unwrap();
         let texts = [
             bcrypt.replacen("$04$", "$03$", 1),
-            bcrypt.replacen("$04$", "$17$", 1),
+            bcrypt.replacen("$04$", "$19$", 1),
             bcrypt.replacen("$04$", "$31$", 1),
             bcrypt.replacen("$04$", "$+4$", 1),
             bcrypt.replacen("$04$", "$4$", 1),
@@ -250,9 +378,57 @@ mod tests {
         }
     }
 
+    /// Row A6 and its kind: none of these is a password, though each could be sent as one.
+    #[test]
+    fn a6_refuses_what_was_meant_as_a_hash_with_the_mend() {
+        let hash = "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+        let argon2id = argon2id_of("canary");
+        let rows = [
+            (format!("prometheus:{hash}"), "htpasswd"),
+            (format!("prometheus:{argon2id}"), "htpasswd"),
+            ("prometheus:$apr1$salt$hunter2hunter2".into(), "htpasswd"),
+            ("prometheus:{SHA}hunter2hunter2".into(), "htpasswd"),
+            (hash.replace('$', "$$"), "doubled"),
+            (argon2id.replace('$', "$$"), "doubled"),
+            (format!("\"{hash}\""), "quotation marks"),
+            (format!("'{hash}'"), "quotation marks"),
+            (format!(" {hash}"), "blanks"),
+            (format!("{hash} "), "blanks"),
+            (format!("\u{feff}{hash}"), "byte order mark"),
+            (format!("'prometheus:{hash}'"), "quotation marks"),
+            ("$2y$10".into(), "whole"),
+            ("$2y$10.IjZAgcfl7p92".into(), "whole"),
+            ("$2y10$N9qo8uLOickgx2".into(), "whole"),
+            ("$210.IjZAgcfl7p92".into(), "whole"),
+            ("2y$10$N9qo8uLOickgx2ZMRZoMye".into(), "whole"),
+            ("y$10$N9qo8uLOickgx2ZMRZoMye".into(), "whole"),
+            ("y0.IjZAgcfl7p92ldGxad68".into(), "whole"),
+            (argon2id[..argon2id.len() - 25].to_owned(), "whole"),
+            (argon2id.trim_start_matches('$').into(), "whole"),
+            ("=19=65536,t=3,p=4".into(), "whole"),
+            ("{CRYPT}$2y$10$hunter2hunter2".into(), "hashed in a way"),
+        ];
+        for (text, words) in rows {
+            let error = Password::parse(&Secret::new(text.as_str())).unwrap_err();
+            assert!(error.contains(words), "{text}: {error}");
+            assert!(!error.contains("hunter2") && !error.contains("N9qo"), "{error}");
+        }
+    }
+
     #[test]
     fn takes_other_texts_as_they_are() {
-        for text in ["p:w", "$ecret", "$2 bill", "{x}", "changeme"] {
+        let texts = [
+            "p:w",
+            "$ecret",
+            "$2 bill",
+            "{x}",
+            "changeme",
+            "a:b$c",
+            "y0ung-and-free",
+            "2b or not",
+            "it's $$$",
+        ];
+        for text in texts {
             assert!(matches!(Password::parse(&Secret::new(text)), Ok(Password::Plain(_))), "{text}");
         }
     }

@@ -43,6 +43,11 @@ impl TokenHash {
         Self(Sha256::digest(refresh_token).into())
     }
 
+    /// Of `sessions.refreshTokenHash`: 64 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        hex(text).map(Self)
+    }
+
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -101,6 +106,7 @@ mod tests {
     fn a_token_hash_is_written_as_librechat_writes_it_and_never_printed() {
         let hash = TokenHash::of("abc");
         assert_eq!(hash.to_hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(TokenHash::parse(&hash.to_hex()), Some(hash));
         assert_eq!(format!("{:?}", SessionKey::TokenHash(hash)), "TokenHash([token hash])");
     }
 }

@@ -37,11 +37,16 @@ impl SessionSecret {
                 "is shorter than {MIN_LENGTH} characters; set a long random one in LibreChat"
             ));
         }
-        let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
-        if PUBLISHED.contains(&digest.as_str()) {
+        if Self::is_published(text) {
             return Err("is a sample value that LibreChat published; set a random one in LibreChat".into());
         }
         Ok(Self { key: DecodingKey::from_secret(text.as_bytes()), length: text.len() })
+    }
+
+    /// Whether it is a value that LibreChat once published as a sample.
+    pub fn is_published(text: &str) -> bool {
+        let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        PUBLISHED.contains(&digest.as_str())
     }
 
     /// What deserves a warning about a secret that is valid all the same.

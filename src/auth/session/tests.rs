@@ -68,7 +68,11 @@ impl Scene {
             SessionKey::TokenHash(TokenHash::of(REFRESH)),
         ];
         let user = UserId::parse(USER).unwrap();
-        let sessions = keys.into_iter().map(|key| ((key, user), found.clone())).collect();
+        let as_found = |key| match key {
+            SessionKey::Id(_) => found.clone(),
+            SessionKey::TokenHash(hash) => Found { token_hash: Some(hash), ..found.clone() },
+        };
+        let sessions = keys.into_iter().map(|key| ((key, user), as_found(key))).collect();
         Self::new(Fake { sessions: Mutex::new(Some(sessions)), ..Fake::default() })
     }
 
@@ -98,17 +102,29 @@ impl Scene {
 }
 
 fn found(role: Option<&str>) -> Found {
-    Found { expires_at: at(3600), role: role.map(str::to_owned), is_being_deleted: false }
+    Found {
+        expires_at: at(3600),
+        role: role.map(str::to_owned),
+        is_being_deleted: false,
+        is_of_tenant: true,
+        token_hash: Some(TokenHash::of(&token())),
+    }
+}
+
+fn token() -> String {
+    signed(&json!({"id": USER, "sessionId": SESSION, "exp": NOW + 600}))
 }
 
 fn cookie() -> String {
-    format!("refreshToken={}", signed(&json!({"id": USER, "sessionId": SESSION, "exp": NOW + 600})))
+    format!("refreshToken={}", token())
 }
 
 #[tokio::test]
 async fn lets_in_by_the_session_and_the_role_that_the_database_knows() {
     let deleted = Found { is_being_deleted: true, ..found(Some("ADMIN")) };
     let expired = Found { expires_at: at(0), ..found(Some("ADMIN")) };
+    let other_tenant = Found { is_of_tenant: false, ..found(Some("ADMIN")) };
+    let replaced = Found { token_hash: Some(TokenHash::of("another")), ..found(Some("ADMIN")) };
     let cases = [
         (found(Some("ADMIN")), Verdict::Allow),
         (found(Some("Auditor")), Verdict::Allow),
@@ -118,6 +134,8 @@ async fn lets_in_by_the_session_and_the_role_that_the_database_knows() {
         (found(None), Verdict::Deny(Reason::RoleNotAllowed)),
         (deleted, Verdict::Deny(Reason::SessionRevoked)),
         (expired, Verdict::Deny(Reason::SessionExpired)),
+        (other_tenant, Verdict::Deny(Reason::TenantNotAllowed)),
+        (replaced, Verdict::Deny(Reason::SessionRevoked)),
     ];
     for (found, verdict) in cases {
         assert_eq!(Scene::with(&found).judge_cookie().await, verdict, "{found:?}");
@@ -206,9 +224,10 @@ async fn believes_a_yes_for_a_minute_and_a_no_never() {
 async fn believes_nothing_beyond_the_end_of_the_token_or_of_the_session() {
     let short = Found { expires_at: at(10), ..found(Some("ADMIN")) };
     for (found, life) in [(found(Some("ADMIN")), 10), (short, 3600)] {
-        let scene = Scene::with(&found);
         let claims = json!({"id": USER, "sessionId": SESSION, "exp": NOW + life});
-        let cookie = format!("refreshToken={}", signed(&claims));
+        let token = signed(&claims);
+        let scene = Scene::with(&Found { token_hash: Some(TokenHash::of(&token)), ..found });
+        let cookie = format!("refreshToken={token}");
         for (elapsed, verdict) in [
             (0, Verdict::Allow),
             (9, Verdict::Allow),
@@ -233,5 +252,21 @@ async fn a_new_secret_ends_what_the_old_one_signed_at_once() {
 fn refuses_a_list_without_roles() {
     for text in ["", " ", ",", " , "] {
         assert!(Roles::parse(text).is_err(), "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_replaced_cookie_goes_on_for_twenty_minutes_after_it_was_made() {
+    // Security review 12.
+    let replaced =
+        Found { token_hash: Some(TokenHash::of("the one that came after")), ..found(Some("ADMIN")) };
+    let scene = Scene::with(&replaced);
+    let claims = json!({"id": USER, "sessionId": SESSION, "iat": NOW, "exp": NOW + 7200});
+    let cookie = format!("refreshToken={}", signed(&claims));
+    let revoked = Verdict::Deny(Reason::SessionRevoked);
+    for (elapsed, verdict) in [(0, Verdict::Allow), (1199, Verdict::Allow), (1200, revoked), (1201, revoked)]
+    {
+        scene.elapsed.store(elapsed, Ordering::SeqCst);
+        assert_eq!(scene.judge(&[("cookie", &cookie)]).await, verdict, "after {elapsed} s");
     }
 }

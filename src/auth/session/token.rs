@@ -25,6 +25,17 @@ pub(super) struct Login {
     pub(super) user: UserId,
     /// `exp`: not a moment longer.
     pub(super) expires_at: SystemTime,
+    /// `iat`.
+    pub(super) issued_at: Option<SystemTime>,
+    /// Of the refresh token that was sent.
+    pub(super) hash: TokenHash,
+}
+
+impl Login {
+    /// What an answer of the database is remembered for.
+    pub(super) fn key(&self) -> (SessionKey, UserId, TokenHash) {
+        (self.session, self.user, self.hash)
+    }
 }
 
 /// Reads LibreChat's own refresh token: `{id, sessionId, iat, exp}`.
@@ -35,7 +46,7 @@ pub(super) fn librechat(token: &str, secret: &SessionSecret, now: SystemTime) ->
     let claims = verified(token, secret).ok_or(Reason::SessionInvalid)?;
     // The same secret signs tokens for other ends, which have an `id` too: only this kind has a `sessionId`.
     let session = text(&claims, "sessionId").and_then(SessionId::parse).ok_or(Reason::SessionInvalid)?;
-    login(SessionKey::Id(session), &claims, now)
+    login(SessionKey::Id(session), TokenHash::of(token), &claims, now)
 }
 
 /// Reads LibreChat's `openid_user_id`: `{id, refreshTokenHash, iat, exp}`, beside the refresh token that it is bound to.
@@ -57,10 +68,15 @@ pub(super) fn openid(
     if !bool::from(bound.ct_eq(hash.bytes())) {
         return Err(Reason::SessionInvalid);
     }
-    login(SessionKey::TokenHash(hash), &claims, now)
+    login(SessionKey::TokenHash(hash), hash, &claims, now)
 }
 
-fn login(session: SessionKey, claims: &Map<String, Value>, now: SystemTime) -> Result<Login, Reason> {
+fn login(
+    session: SessionKey,
+    hash: TokenHash,
+    claims: &Map<String, Value>,
+    now: SystemTime,
+) -> Result<Login, Reason> {
     let user = text(claims, "id").and_then(UserId::parse).ok_or(Reason::SessionInvalid)?;
     let expires_at = claims.get("exp").and_then(instant).ok_or(Reason::SessionInvalid)?;
     let latest = now.checked_add(LEEWAY).ok_or(Reason::SessionInvalid)?;
@@ -74,7 +90,7 @@ fn login(session: SessionKey, claims: &Map<String, Value>, now: SystemTime) -> R
     if expires_at <= now {
         return Err(Reason::SessionExpired);
     }
-    Ok(Login { session, user, expires_at })
+    Ok(Login { session, user, expires_at, issued_at: claims.get("iat").and_then(instant), hash })
 }
 
 /// The claims of a JWS compact serialization (RFC 7515 section 7.1) that `secret` signed.

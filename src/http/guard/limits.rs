@@ -28,25 +28,63 @@ struct EndpointLabel {
 }
 
 /// The limits that are on; `None` is off.
+///
+/// `/metrics` has two counts for each client: of requests that are let in, and of requests that are refused. So whoever
+/// shares an address with a scraper cannot use up what the scraper has.
 #[derive(Debug)]
 pub struct Limits {
     metrics: Option<Rate>,
+    refusals: Option<Rate>,
     health: Option<Rate>,
     limited: Family<EndpointLabel, Counter>,
 }
 
+/// What a request for `/metrics` was counted as before anything is known of it.
+#[derive(Debug)]
+pub struct Counted {
+    /// As a refusal, when: taken back when it is none.
+    refused_at: Option<Instant>,
+    stamp: Stamp,
+}
+
 impl Limits {
-    pub fn register(metrics: Option<Rate>, health: Option<Rate>, registry: &mut Registry) -> Self {
+    pub fn register(
+        metrics: impl Fn() -> Option<Rate>,
+        health: Option<Rate>,
+        registry: &mut Registry,
+    ) -> Self {
         let limited = Family::<EndpointLabel, Counter>::default();
         for endpoint in ["metrics", "health"] {
             let _ = limited.get_or_create(&EndpointLabel { endpoint });
         }
         registry.register("rate_limited", "Requests refused by a rate limit", limited.clone());
-        Self { metrics, health, limited }
+        Self { metrics: metrics(), refusals: metrics(), health, limited }
     }
 
-    pub fn check_metrics(&self, key: Key, now: Instant) -> Result<Stamp, Limited> {
+    /// Counts a request for `/metrics` as one that is refused: before it is judged, so that of many at once no more are
+    /// judged than may be refused. What was good of late is not counted yet: it may pass when no refusal is left.
+    pub fn begin(&self, key: Key, is_known_good: bool, now: Instant) -> Result<Counted, Limited> {
+        if is_known_good {
+            return Ok(Counted { refused_at: None, stamp: Stamp::default() });
+        }
+        let stamp = self.check(self.refusals.as_ref(), "metrics", key, now)?;
+        Ok(Counted { refused_at: Some(now), stamp })
+    }
+
+    /// Counts it as one that is let in instead.
+    pub fn let_in(&self, key: Key, counted: &Counted, now: Instant) -> Result<Stamp, Limited> {
+        if let (Some(refusals), Some(at)) = (&self.refusals, counted.refused_at) {
+            refusals.give_back(key, at);
+        }
         self.check(self.metrics.as_ref(), "metrics", key, now)
+    }
+
+    /// It stays one that is refused.
+    pub fn refuse(&self, key: Key, counted: Counted, now: Instant) -> Result<Stamp, Limited> {
+        match counted.refused_at {
+            Some(_) => Ok(counted.stamp),
+            None => self.check(self.refusals.as_ref(), "metrics", key, now),
+        }
     }
 
     fn check_health(&self, key: Key, now: Instant) -> Result<Stamp, Limited> {

@@ -101,6 +101,13 @@ impl Arrivals {
         }
     }
 
+    /// A session is a login, whatever is in it.
+    pub fn see_login(&mut self, identity: Identity, sight: Sight) {
+        if self.known_sessions.recall(identity, sight).is_some_and(|(_, is_new)| is_new) {
+            self.logins.add([], sight.weight());
+        }
+    }
+
     /// Makes the series of an endpoint begin at 0.
     pub fn begin(&mut self, endpoint: &str) {
         self.conversations.add([endpoint], 0.0);

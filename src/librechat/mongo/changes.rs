@@ -14,7 +14,8 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::{Connection, anyone};
-use super::{BATCH, Mongo, SILENCE};
+use super::patience::is_passing;
+use super::{BATCH, Mongo, ReadLevel, SILENCE};
 use crate::librechat::record::Collection;
 use crate::librechat::source::changes::{Change, Changes, Start, Watched};
 use crate::librechat::source::{Position, SourceError};
@@ -29,16 +30,15 @@ const EMPTY: Duration = Duration::from_millis(500);
 
 /// Codes of the server (its `error_codes.yml`): what it was asked to resume from is gone, or is not of it.
 const LOST: &[i32] = &[136, 260, 280, 286];
-/// A server that goes, comes, or is being elected.
-const TRANSIENT: &[i32] = &[
-    6, 7, 43, 50, 63, 89, 91, 133, 134, 189, 202, 234, 262, 317, 358, 384, 9001, 10107, 11600, 11602, 13388,
-    13435, 13436,
-];
 /// There are no change streams on a standalone server.
 const STANDALONE: i32 = 40573;
 
 impl Mongo {
     pub(super) async fn follow(&self, start: Start) -> std::result::Result<Watched, SourceError> {
+        if self.settings.read_concern == ReadLevel::Local {
+            // The stream tells of what a majority has only.
+            return Ok(Watched::Impossible("READ_CONCERN is local".into()));
+        }
         let connection = self.connection().await?;
         let resume = match (start, connection.told().resume) {
             (Start::Now, _) => None,
@@ -49,10 +49,11 @@ impl Mongo {
         let error = match timeout(SILENCE, open(&connection, resume)).await {
             Ok(Ok(stream)) => {
                 let mongo = self.target.current();
-                let explain = move |error: &Error| super::error::explain(error, &mongo.uri);
+                let has_tenant = self.settings.tenant.is_some();
+                let explain = move |error: &Error| mongo.explain(error);
                 let stream = stream.with_type::<RawDocumentBuf>();
                 return Ok(Watched::Changes(Changes::told_by(|sender| {
-                    tell(stream, connection, sender, explain)
+                    tell(stream, connection, sender, explain, has_tenant)
                 })));
             }
             Ok(Err(error)) => error,
@@ -66,7 +67,7 @@ impl Mongo {
             ErrorKind::Command(command) if command.code == STANDALONE => {
                 Watched::Impossible("it is a standalone server".into())
             }
-            ErrorKind::Command(command) if !TRANSIENT.contains(&command.code) => {
+            ErrorKind::Command(command) if !is_passing(command.code) => {
                 Watched::Impossible(self.explain(&error).text)
             }
             _ => Watched::Failed(self.explain(&error)),
@@ -85,6 +86,7 @@ async fn open(
     }
     // What is read in the session from here on is at least as new as where the changes begin.
     let mut session = connection.session().await;
+    let Some(session) = session.as_mut() else { return watch.await };
     let ping = connection.database.run_command(doc! { "ping": 1 });
     ping.selection_criteria(anyone()).session(&mut *session).await?;
     match session.operation_time() {
@@ -99,6 +101,7 @@ async fn tell(
     connection: Arc<Connection>,
     sender: Sender<Change>,
     explain: impl Fn(&Error) -> SourceError,
+    has_tenant: bool,
 ) {
     while !sender.is_closed() {
         let asked = Instant::now();
@@ -109,7 +112,7 @@ async fn tell(
                     // First the time, so that whoever hears of the change reads what it made.
                     let until = event.get_timestamp("clusterTime").ok();
                     connection.tell(connection.told().resume, until);
-                    let change = change(&event);
+                    let change = change(&event, has_tenant);
                     if let Some(change) = change
                         && sender.send(change).await.is_err()
                     {
@@ -141,8 +144,9 @@ async fn tell(
 }
 
 /// What an event says. Its document's `_id` may be no ObjectId.
-fn change(event: &RawDocumentBuf) -> Option<Change> {
-    match event.get_str("operationType").ok()? {
+fn change(event: &RawDocumentBuf, has_tenant: bool) -> Option<Change> {
+    let kind = event.get_str("operationType").ok()?;
+    match kind {
         "insert" | "update" | "replace" | "delete" => {}
         "drop" | "rename" | "dropDatabase" | "invalidate" => return Some(Change::Everything),
         _ => return None,
@@ -151,7 +155,11 @@ fn change(event: &RawDocumentBuf) -> Option<Change> {
     let collection = Collection::ALL.iter().find(|collection| collection.name() == name)?;
     let key = event.get_document("documentKey").ok()?;
     let position = key.get_object_id("_id").ok().map(|id| Position(id.bytes()));
-    Some(Change::Document(*collection, position))
+    Some(match position {
+        // Of a tenant nothing is known before it is read.
+        Some(position) if kind == "insert" && !has_tenant => Change::Inserted(*collection, position),
+        position => Change::Document(*collection, position),
+    })
 }
 
 /// Keeps the events of our collections, of updates those of fields that are read, and of an event where it was.

@@ -1,14 +1,19 @@
 //! What the server tells of all collections at once: their sizes as it knows them without looking, and their last `_id`s.
 
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use mongodb::action::{Action as _, Aggregate};
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::error::{ErrorKind, Result};
 use mongodb::options::ReadConcern;
 
 use super::WORK;
+use super::capabilities::Capability;
 use super::connection::Connection;
 use crate::librechat::record::Collection;
 use crate::librechat::source::{Glance, Glances, Position};
+
+/// Answers that are looked at: those of a cluster of hundreds of shards.
+const ANSWERS: usize = 10_000;
 
 /// Looks at the collections that are `present`; the others are empty.
 ///
@@ -17,8 +22,11 @@ use crate::librechat::source::{Glance, Glances, Position};
 pub async fn read(connection: &Connection, present: &[Collection]) -> Result<Glances> {
     let mut glances: Glances =
         Collection::ALL.iter().map(|collection| (*collection, Glance::default())).collect();
-    match ask(connection, present).await {
-        Ok(answers) => {
+    let is_possible =
+        [Capability::Statistics, Capability::Unions].iter().all(|one| connection.capabilities.has(*one));
+    let asked = if is_possible { ask(connection, present).await.map(Some) } else { Ok(None) };
+    match asked {
+        Ok(Some(answers)) => {
             for answer in &answers {
                 let collection = answer.get_str("of").ok();
                 let collection = present.iter().find(|known| Some(known.name()) == collection);
@@ -27,17 +35,28 @@ pub async fn read(connection: &Connection, present: &[Collection]) -> Result<Gla
                 }
             }
         }
-        // A collection that has just gone, no right to statistics, or a server that cannot be asked so.
+        // A collection that has just gone, no right to statistics or to one of them, or a server that cannot be asked so.
+        Ok(None) => count_each(connection, present, &mut glances).await?,
         Err(error) if matches!(*error.kind, ErrorKind::Command(_)) => {
-            for collection in present {
-                let documents = connection.database.collection::<RawDocumentBuf>(collection.name());
-                let count = documents.estimated_document_count().await?;
-                glances.insert(*collection, Glance { count, newest: None });
-            }
+            count_each(connection, present, &mut glances).await?
         }
         Err(error) => return Err(error),
     }
     Ok(glances)
+}
+
+/// Asks each collection for its size by itself.
+async fn count_each(connection: &Connection, present: &[Collection], glances: &mut Glances) -> Result<()> {
+    for collection in present {
+        let documents = connection.database.collection::<RawDocumentBuf>(collection.name());
+        match documents.estimated_document_count().await {
+            Ok(count) => drop(glances.insert(*collection, Glance { count, newest: None })),
+            // Nothing is known of it then; it is looked into.
+            Err(error) if matches!(*error.kind, ErrorKind::Command(_)) => drop(glances.remove(collection)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Asks for everything in one command: a command costs both sides more than such an answer does.
@@ -59,8 +78,10 @@ async fn ask(connection: &Connection, present: &[Collection]) -> Result<Vec<Docu
     let pipeline = size(first).into_iter().chain(sizes).chain(newest);
     let documents = connection.database.collection::<Document>(first.name());
     // The only concern that statistics have. What is read because of them is read with the connection's own.
-    let answers = documents.aggregate(pipeline).read_concern(ReadConcern::local()).max_time(WORK);
-    answers.await?.try_collect().await
+    let limit = connection.capabilities.has(Capability::TimeLimit).then_some(WORK);
+    let answers =
+        documents.aggregate(pipeline).read_concern(ReadConcern::local()).optional(limit, Aggregate::max_time);
+    answers.await?.take(ANSWERS).try_collect().await
 }
 
 fn note(answer: &Document, glance: &mut Glance) {

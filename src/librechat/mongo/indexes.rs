@@ -6,6 +6,9 @@ use mongodb::error::{Error, ErrorKind, Result};
 
 use crate::librechat::indexes::{FIELD, Indexes, OPTIONAL};
 
+/// Indexes of a collection that are looked at; MongoDB lets it have 64.
+const INDEXES: u32 = 1_000;
+
 /// The collection does not exist.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
@@ -22,7 +25,9 @@ pub async fn read(database: &Database) -> Result<Indexes> {
             Err(error) if is_missing(&error) => continue,
             Err(error) => return Err(error),
         };
-        while cursor.advance().await? {
+        let mut left = INDEXES;
+        while left > 0 && cursor.advance().await? {
+            left -= 1;
             let index = cursor.deserialize_current()?;
             if let (Some(FIELD), Ok(name)) = (leading_field(&index), index.get_str("name")) {
                 indexes.add(*collection, name);

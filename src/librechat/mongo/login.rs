@@ -4,8 +4,12 @@ use std::time::SystemTime;
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::{ReadPreference, SelectionCriteria};
 
 use super::{Mongo, SourceError};
+
+/// The field that names the tenant of a document.
+const TENANT: &str = "tenantId";
 
 /// What names a session.
 #[derive(Clone, Debug)]
@@ -21,14 +25,19 @@ pub enum LoginKey {
 pub struct Login {
     /// `sessions.expiration`.
     pub expires_at: SystemTime,
+    /// `sessions.refreshTokenHash`: of the token that LibreChat takes now.
+    pub refresh_token_hash: Option<String>,
     /// `users.role`.
     pub role: Option<String>,
     /// `users.agentTriggerDeletionStartedAt` is set.
     pub is_being_deleted: bool,
+    /// Both documents are of `TENANT_ID`, or there is none.
+    pub is_of_tenant: bool,
 }
 
 impl Mongo {
-    /// The session and its user, by the indexes that LibreChat has for them.
+    /// The session and its user, by the indexes that LibreChat has for them. Asked of the primary while there is one: a
+    /// secondary that lags would let in who signed out.
     ///
     /// # Errors
     /// Those of the database.
@@ -39,18 +48,31 @@ impl Mongo {
             LoginKey::Id(id) => doc! { "_id": ObjectId::from_bytes(id), "user": user },
             LoginKey::RefreshTokenHash(hash) => doc! { "refreshTokenHash": hash, "user": user },
         };
-        let sessions = database.collection::<Document>("sessions");
-        let query = sessions.find_one(session).projection(doc! { "expiration": 1 });
-        let Some(session) = self.in_time(query.into_future()).await? else { return Ok(None) };
-        let users = database.collection::<Document>("users");
-        let fields = doc! { "role": 1, "agentTriggerDeletionStartedAt": 1 };
-        let query = users.find_one(doc! { "_id": user }).projection(fields);
-        let Some(user) = self.in_time(query.into_future()).await? else { return Ok(None) };
+        let find = async |name, filter, fields| {
+            let collection = database.collection::<Document>(name);
+            let query = collection.find_one(filter).projection(fields);
+            self.in_time(query.selection_criteria(primary_preferred()).into_future()).await
+        };
+        let fields = doc! { "expiration": 1, "refreshTokenHash": 1, TENANT: 1 };
+        let Some(session) = find("sessions", session, fields).await? else { return Ok(None) };
+        let fields = doc! { "role": 1, "agentTriggerDeletionStartedAt": 1, TENANT: 1 };
+        let Some(user) = find("users", doc! { "_id": user }, fields).await? else { return Ok(None) };
         let Ok(expiration) = session.get_datetime("expiration") else { return Ok(None) };
         Ok(Some(Login {
             expires_at: expiration.to_system_time(),
+            refresh_token_hash: session.get_str("refreshTokenHash").ok().map(str::to_owned),
             role: user.get_str("role").ok().map(str::to_owned),
             is_being_deleted: !matches!(user.get("agentTriggerDeletionStartedAt"), None | Some(Bson::Null)),
+            is_of_tenant: self.is_of_tenant(&session) && self.is_of_tenant(&user),
         }))
     }
+
+    fn is_of_tenant(&self, document: &Document) -> bool {
+        let tenant = self.settings.tenant.as_deref();
+        tenant.is_none_or(|tenant| document.get_str(TENANT).is_ok_and(|own| own == tenant))
+    }
+}
+
+fn primary_preferred() -> SelectionCriteria {
+    SelectionCriteria::ReadPreference(ReadPreference::PrimaryPreferred { options: None })
 }

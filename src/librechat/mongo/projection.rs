@@ -5,13 +5,24 @@
 
 use mongodb::bson::{Bson, Document, doc};
 
+use super::capabilities::{Capabilities, Capability};
 use crate::librechat::record::collection::Projected;
 use crate::librechat::record::{Collection, errors};
 
-/// The projected fields of a collection, and `_id`.
-pub fn projection(collection: Collection) -> Document {
-    let fields =
-        collection.projection().iter().map(|projected| (projected.name().to_owned(), value(*projected)));
+/// The projected fields of a collection, and `_id`. What a server cannot work out is left out: the field itself must not
+/// leave the database.
+pub fn projection(collection: Collection, capabilities: &Capabilities) -> Document {
+    let is_possible = |projected: &&Projected| match projected {
+        Projected::Field(_) => true,
+        Projected::HasItems(_) | Projected::IsNotNull(_) | Projected::FailedTools { .. } => {
+            capabilities.has(Capability::Expressions)
+        }
+        Projected::ErrorType { .. } => {
+            capabilities.has(Capability::Expressions) && capabilities.has(Capability::RegexFind)
+        }
+    };
+    let fields = collection.projection().iter().filter(is_possible);
+    let fields = fields.map(|projected| (projected.name().to_owned(), value(*projected)));
     [("_id".to_owned(), Bson::Int32(1))].into_iter().chain(fields).collect()
 }
 

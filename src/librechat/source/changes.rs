@@ -14,6 +14,8 @@ const WAITING: usize = 4_096;
 pub enum Change {
     /// A document came, changed or went; `None` when its `_id` is no ObjectId.
     Document(Collection, Option<Position>),
+    /// A document came. That is told even when it has gone again before it could be read.
+    Inserted(Collection, Position),
     /// Everything may have changed: a collection was dropped, or renamed.
     Everything,
     /// There will be no more, because of this. It may go on from here.

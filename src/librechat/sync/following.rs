@@ -13,9 +13,10 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use super::shards::Shards;
-use crate::librechat::record::Moment;
+use crate::librechat::events::Events;
+use crate::librechat::record::{Collection, Moment};
 use crate::librechat::source::changes::{Change, Changes, Start, Watched};
-use crate::librechat::source::{Source, SourceError};
+use crate::librechat::source::{Position, Source, SourceError};
 
 /// The pause after the first failure, four times as long after each that follows, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -90,8 +91,9 @@ impl Following {
         source: &S,
         at: Moment,
         collections: &mut [Shards],
+        events: &mut Events,
     ) -> Result<(), SourceError> {
-        self.mark(at, collections);
+        self.mark(at, collections, events);
         let Stream::Closed { again, since } = self.stream else { return Ok(()) };
         let is_new_connection = source.connection_number() != self.connection;
         if Instant::now() < again && !is_new_connection {
@@ -118,7 +120,7 @@ impl Following {
             Watched::Changes(changes) => {
                 info!("following the change stream of {}", S::NAME);
                 self.stream = Stream::Open { changes, since: since.unwrap_or(at), opened: Instant::now() };
-                self.mark(at, collections);
+                self.mark(at, collections, events);
                 Ok(())
             }
             Watched::Lost => {
@@ -166,15 +168,14 @@ impl Following {
         collections.iter_mut().for_each(Shards::reset);
     }
 
-    fn mark(&mut self, at: Moment, collections: &mut [Shards]) {
+    fn mark(&mut self, at: Moment, collections: &mut [Shards], events: &mut Events) {
         let Stream::Open { changes, since, opened } = &mut self.stream else { return };
         while let Some(change) = changes.take() {
             match change {
-                Change::Document(collection, position) => {
-                    let mut shards = collections.iter_mut();
-                    if let Some(shards) = shards.find(|shards| shards.collection == collection) {
-                        shards.mark(position);
-                    }
+                Change::Document(collection, position) => mark_shard(collections, collection, position),
+                Change::Inserted(collection, position) => {
+                    events.see_insert(collection, position, at);
+                    mark_shard(collections, collection, Some(position));
                 }
                 Change::Everything => {
                     warn!("a collection was dropped or renamed: reading everything anew");
@@ -203,6 +204,12 @@ impl Following {
             self.reason = Some(error.text.clone());
         }
         self.stream = Stream::Closed { again: Instant::now() + pause, since: Some(since) };
+    }
+}
+
+fn mark_shard(collections: &mut [Shards], collection: Collection, position: Option<Position>) {
+    if let Some(shards) = collections.iter_mut().find(|shards| shards.collection == collection) {
+        shards.mark(position);
     }
 }
 

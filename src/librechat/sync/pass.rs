@@ -140,7 +140,7 @@ impl Progress {
         if tenths > self.told && tenths < 10 && took > Duration::from_secs(1) {
             self.told = tenths;
             let left = took.mul_f64((1.0 - ratio) / ratio.max(0.01));
-            info!(documents = self.done, "first fold: {} %, about {} s left", tenths * 10, left.as_secs());
+            info!(documents = self.done, "initial read: {} %, about {} s left", tenths * 10, left.as_secs());
         }
         let pause = (self.last.elapsed() / 8).min(LONGEST_PAUSE);
         self.last = Instant::now() + pause;

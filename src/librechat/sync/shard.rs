@@ -21,6 +21,8 @@ pub struct Shard {
     pub is_dirty: bool,
     /// Whether it is part of the settled whole.
     pub is_settled: bool,
+    /// The first document.
+    pub first: Option<Position>,
     /// The last document.
     pub last: Option<Position>,
 }
@@ -36,6 +38,7 @@ impl Shard {
             verified,
             is_dirty: false,
             is_settled: false,
+            first: None,
             last: None,
         }
     }
@@ -43,7 +46,9 @@ impl Shard {
     pub fn add(&mut self, seen: &Seen<'_>) {
         self.count += 1;
         self.fingerprint = self.fingerprint.wrapping_add(seen.fingerprint);
-        self.last = seen.identity.position().or(self.last);
+        let position = seen.identity.position();
+        self.first = self.first.or(position);
+        self.last = position.or(self.last);
         self.folds.absorb(&seen.record);
     }
 
@@ -80,6 +85,7 @@ impl Shard {
         self.folds.merge(&next.folds);
         self.verified = self.verified.min(next.verified);
         self.is_dirty |= next.is_dirty;
+        self.first = self.first.or(next.first);
         self.last = next.last.or(self.last);
     }
 

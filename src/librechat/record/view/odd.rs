@@ -75,7 +75,8 @@ fn fields(collection: Collection) -> BTreeSet<&'static str> {
 }
 
 fn folds() -> Folds {
-    let options = Options { per_user: Some(UserLabel::Email), max_label_values: 10_000 };
+    let options =
+        Options { per_user: Some(UserLabel::Email), max_label_values: 10_000, ..Options::default() };
     Folds::new(options, Moment(i64::MIN))
 }
 
