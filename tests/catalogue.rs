@@ -53,7 +53,7 @@ impl Served {
 
     /// The exposition, once there is one with LibreChat's figures.
     fn exposition(&self, accept: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             if let Some(text) = self.get(accept).filter(|text| text.contains("librechat_user_count")) {
                 return text;
@@ -217,6 +217,7 @@ fn unit(name: &str) -> &'static str {
         ("net_satisfaction", "percent"),
         ("periodicity", "percent"),
         ("_ratio", "ratio"),
+        ("credits_granted_usd", "USD"),
         ("_credits", "credits"),
         ("cost", "USD"),
         ("_per_use", "1"),
@@ -269,6 +270,13 @@ fn page(text: &str) -> String {
          into `other`, or are left out where they do not add up; beyond `METRICS_MAX_SERIES` series in all so do the \
          smallest of the families with the most. A value of a label is one line of at most 512 bytes of UTF-8. What the \
          dollars are is in [cost.md](cost.md).\n\n\
+         A document whose `_id` is more than a minute younger \
+         than its `createdAt` is a copy, which forks, duplicates and imports make: it counts in gauges, in \
+         `librechat_messages_created_total` and in `librechat_copied_messages_total`, and in nothing else that happens. \
+         Clocks of LibreChat and MongoDB that differ by more than a minute make everything a copy, which shows in the \
+         latter.\n\nCosts are what LibreChat's ledger says, which is not the provider's bill: failed answers are booked by \
+         estimate, stopped ones partly or not at all, and speech, OCR and embeddings never. Where LibreChat refuses \
+         before it saves anything (no balance, an unknown model), nothing can be counted.\n\n\
          `/metrics` is text, OpenMetrics 1.0 to who asks for it, and Prometheus' protocol buffers to who asks for them \
          first (`application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited`), as \
          Prometheus does with `--enable-feature=native-histograms` or `scrape_native_histograms: true`. There each of \

@@ -11,9 +11,12 @@ pub mod activity;
 pub mod agents;
 pub mod balances;
 pub mod banners;
+pub mod census;
 pub mod conversations;
 pub mod cost;
 pub mod counts;
+pub mod facets;
+pub mod failures;
 pub mod feedback;
 pub mod files;
 pub mod mcp;
@@ -32,13 +35,14 @@ pub mod tool_calls;
 pub mod traffic;
 pub mod unique_users;
 pub mod users;
+pub mod web_search;
 
 use std::sync::OnceLock;
 
-use super::numbered::{ByNumber, Number};
+use super::numbered::ByNumber;
 use super::recent::Recent;
 use super::record::{Moment, Record};
-use super::scope::{Directory, Names, Options, Scope};
+use super::scope::{Directory, Member, Names, Options, Scope};
 use crate::exposition::cap::cap;
 use crate::exposition::family::Description;
 use crate::exposition::samples::Samples;
@@ -113,8 +117,8 @@ pub fn percent(part: f64, whole: f64) -> f64 {
 struct Lasting {
     /// Figures over all time.
     totals: Samples,
-    /// Of the users of the recent past.
-    domains: ByNumber<Option<Number>>,
+    /// The users of the recent past.
+    members: ByNumber<Member>,
 }
 
 macro_rules! folds {
@@ -177,14 +181,14 @@ macro_rules! folds {
             /// All figures as of `at`.
             pub fn export(&self, at: Moment) -> Samples {
                 let names = Names { directory: &self.directory, options: self.options };
-                let Lasting { totals, domains } = self.lasting.get_or_init(|| {
+                let Lasting { totals, members } = self.lasting.get_or_init(|| {
                     let mut totals = Samples::default();
                     Self::families().for_each(|family| totals.declare(family));
                     $(self.$field.export_totals(&names, &mut totals);)+
-                    Lasting { totals, domains: names.domains(self.recent.users()) }
+                    Lasting { totals, members: names.members(self.recent.users()) }
                 });
                 let mut samples = totals.clone();
-                let scope = Scope::new(at, names, &self.recent, domains);
+                let scope = Scope::new(at, names, &self.recent, members);
                 $(self.$field.export(&scope, &mut samples);)+
                 cap(&mut samples, self.options.max_label_values);
                 samples
@@ -197,6 +201,7 @@ folds! {
     counts: counts::Counts,
     messages: messages::Messages,
     traffic: traffic::Traffic,
+    failures: failures::Failures,
     feedback: feedback::FeedbackGiven,
     satisfaction: satisfaction::Satisfaction,
     models: models::Models,
@@ -218,6 +223,9 @@ folds! {
     tool_calls: tool_calls::ToolCalls,
     mcp: mcp::Mcp,
     queues: queues::Queues,
+    census: census::Census,
+    facets: facets::Facets,
+    web_search: web_search::WebSearch,
 }
 
 #[cfg(test)]
@@ -243,8 +251,8 @@ pub(crate) mod testing {
         others.iter().chain(records).for_each(|record| directory.absorb(record));
         records.iter().for_each(|record| recent.absorb(record));
         let names = Names { directory: &directory, options };
-        let domains = names.domains(recent.users());
-        let scope = Scope::new(Moment(at), names, &recent, &domains);
+        let members = names.members(recent.users());
+        let scope = Scope::new(Moment(at), names, &recent, &members);
         let fold = |records: &[Record<'_>]| {
             let mut fold = F::default();
             records.iter().for_each(|record| fold.absorb(record));

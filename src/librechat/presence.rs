@@ -1,15 +1,15 @@
 //! Who was there lately, as of the instant of an export: looked at once, for all figures that are about users.
 
 use super::numbered::{ByNumber, Number};
-use super::recent::{DAY, Recent};
+use super::recent::{DAY, Recent, Span};
 use super::record::Moment;
-use super::scope::Window;
+use super::scope::{Member, Window};
 
 /// Every user who wrote or received a message in the last 30 days.
 #[derive(Debug)]
 pub struct Presence(ByNumber<User>);
 
-/// What a user did in these days.
+/// Somebody, and what they did in these days.
 #[derive(Clone, Copy, Debug)]
 pub struct User {
     /// The latest message.
@@ -19,10 +19,17 @@ pub struct User {
     pub week: Days,
     /// On which days of all.
     pub month: Days,
-    domain: Option<Number>,
+    member: Member,
 }
 
-/// Days since a window began, a bit for each; the last bit is of all beyond two months, which are in the future.
+impl User {
+    /// Whether there is a user document: messages outlive their users.
+    pub const fn is_registered(&self) -> bool {
+        self.member.is_registered
+    }
+}
+
+/// Days since a window began, a bit for each.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Days(u64);
 
@@ -39,19 +46,19 @@ impl Days {
 impl Default for User {
     fn default() -> Self {
         let (week, month) = (Days::default(), Days::default());
-        Self { last: Moment(i64::MIN), messages: 0, week, month, domain: None }
+        Self { last: Moment(i64::MIN), messages: 0, week, month, member: Member::default() }
     }
 }
 
 impl Presence {
-    /// `domains` are those of the users of the recent past.
-    pub fn new(at: Moment, recent: &Recent, domains: &ByNumber<Option<Number>>) -> Self {
+    /// `members` are the users of the recent past.
+    pub fn new(at: Moment, recent: &Recent, members: &ByNumber<Member>) -> Self {
         let day = |at: Moment| at.0.div_euclid(DAY);
         let (month, week) = (Window::Month.start(at), Window::Week.start(at));
         let first = day(month);
-        let user = |domain: Option<Number>| User { domain, ..User::default() };
-        let mut users: ByNumber<User> = domains.iter().map(|(_, domain)| user(*domain)).collect();
-        recent.turns(month).for_each(|turn| {
+        let user = |member: Member| User { member, ..User::default() };
+        let mut users: ByNumber<User> = members.iter().map(|(_, member)| user(*member)).collect();
+        recent.turns(Span { from: month, until: at }).for_each(|turn| {
             let Some(number) = turn.user else { return };
             let day = day(turn.at) - first;
             users.update(number, |user| {
@@ -73,6 +80,6 @@ impl Presence {
 
     /// The domain of a user's email address, if it is known.
     pub fn domain(&self, user: Number) -> Option<Number> {
-        self.0.get(user)?.domain
+        self.0.get(user)?.member.domain
     }
 }

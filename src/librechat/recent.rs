@@ -5,7 +5,7 @@
 
 use super::fold::cost::{priced_model, usd};
 use super::numbered::{ByNumber, Number, Numbered};
-use super::record::id::Id;
+use super::record::id::{Id, Key};
 use super::record::{Message, Moment, Rating, Record, Transaction};
 use super::rows::Rows;
 
@@ -22,7 +22,13 @@ pub struct Turn {
     /// What the message has as its model, not empty.
     pub model: Option<Number>,
     pub rating: Option<Rating>,
+    /// Whether it is marked as an error.
     pub is_error: bool,
+    /// Whether it is a failed or refused answer, marked or not.
+    pub has_failed: bool,
+    pub is_copy: bool,
+    /// Said to be the user's.
+    pub is_question: bool,
     /// Said to be the assistant's: `isCreatedByUser` is false, not absent.
     pub is_answer: bool,
 }
@@ -33,6 +39,27 @@ pub struct Call {
     pub at: Moment,
     pub user: Option<Number>,
     pub tool: Number,
+}
+
+/// A failed answer without a model, whose conversation has one.
+#[derive(Clone, Copy, Debug)]
+struct Refusal {
+    at: Moment,
+    conversation: Key,
+}
+
+/// A stretch of time, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub from: Moment,
+    /// What is dated later has not happened yet: clocks differ.
+    pub until: Moment,
+}
+
+impl Span {
+    pub fn contains(self, at: Moment) -> bool {
+        self.from <= at && at <= self.until
+    }
 }
 
 /// A transaction that has a cost.
@@ -60,6 +87,7 @@ pub struct Recent {
     users: Numbered<Id>,
     names: Numbered<Box<str>>,
     turns: Rows<Turn>,
+    refusals: Rows<Refusal>,
     calls: Rows<Call>,
     spendings: Rows<Spending>,
     prompts: Rows<Prompt>,
@@ -75,6 +103,7 @@ impl Recent {
             users: Numbered::default(),
             names: Numbered::default(),
             turns: Rows::default(),
+            refusals: Rows::default(),
             calls: Rows::default(),
             spendings: Rows::default(),
             prompts: Rows::default(),
@@ -106,10 +135,20 @@ impl Recent {
         let user = message.user.as_ref().and_then(|user| self.users.number(user));
         let model = message.model.as_deref().filter(|model| !model.is_empty());
         let model = model.and_then(|model| self.names.number(model));
-        for invocation in &message.invocations {
+        // A fork calls no tool again.
+        let calls = if message.is_copy { &[] } else { &*message.invocations };
+        for invocation in calls {
             if let Some(tool) = self.names.number(&*invocation.tool) {
                 self.calls.push(Call { at, user, tool });
             }
+        }
+        let is_question = message.is_from_user == Some(true);
+        if let (None, Some(conversation)) = (model, message.conversation)
+            && message.has_failed()
+            && !is_question
+            && !message.is_copy
+        {
+            self.refusals.push(Refusal { at, conversation });
         }
         self.turns.push(Turn {
             at,
@@ -117,6 +156,9 @@ impl Recent {
             model,
             rating: message.feedback.as_ref().map(|feedback| feedback.rating),
             is_error: message.error,
+            has_failed: message.has_failed(),
+            is_copy: message.is_copy,
+            is_question,
             is_answer: message.is_from_user == Some(false),
         });
     }
@@ -146,6 +188,7 @@ impl Recent {
             model: turn.model.and_then(|model| names.number(model)),
             ..*turn
         }));
+        self.refusals.extend(other.refusals.iter().copied().filter(|refusal| refusal.at >= horizon));
         let calls = other.calls.iter().filter(|call| call.at >= horizon).filter_map(|call| {
             let user = call.user.and_then(|user| users.number(user));
             Some(Call { at: call.at, user, tool: names.number(call.tool)? })
@@ -163,6 +206,7 @@ impl Recent {
     pub fn forget(&mut self, horizon: Moment) {
         self.horizon = self.horizon.max(horizon);
         self.turns.retain(|turn| turn.at >= horizon);
+        self.refusals.retain(|refusal| refusal.at >= horizon);
         self.calls.retain(|call| call.at >= horizon);
         self.spendings.retain(|spending| spending.at >= horizon);
         self.prompts.retain(|prompt| prompt.at >= horizon);
@@ -179,35 +223,44 @@ impl Recent {
         self.users.compact();
         self.names.compact();
         self.turns.compact();
+        self.refusals.compact();
         self.calls.compact();
         self.spendings.compact();
         self.prompts.compact();
         self.begun.compact();
     }
 
-    /// Messages since `from`.
-    pub fn turns(&self, from: Moment) -> impl Iterator<Item = &Turn> {
-        self.turns.iter().filter(move |turn| turn.at >= from)
+    /// Messages in a span.
+    pub fn turns(&self, span: Span) -> impl Iterator<Item = &Turn> {
+        self.turns.iter().filter(move |turn| span.contains(turn.at))
     }
 
-    /// Calls of tools since `from`.
-    pub fn calls(&self, from: Moment) -> impl Iterator<Item = &Call> {
-        self.calls.iter().filter(move |call| call.at >= from)
+    /// The conversations of failed answers without a model, in a span.
+    pub fn refusals(&self, span: Span) -> impl Iterator<Item = Key> {
+        self.refusals
+            .iter()
+            .filter(move |refusal| span.contains(refusal.at))
+            .map(|refusal| refusal.conversation)
     }
 
-    /// What was spent since `from`.
-    pub fn spendings(&self, from: Moment) -> impl Iterator<Item = &Spending> {
-        self.spendings.iter().filter(move |spending| spending.at >= from)
+    /// Calls of tools in a span.
+    pub fn calls(&self, span: Span) -> impl Iterator<Item = &Call> {
+        self.calls.iter().filter(move |call| span.contains(call.at))
     }
 
-    /// Prompts since `from`.
-    pub fn prompts(&self, from: Moment) -> impl Iterator<Item = &Prompt> {
-        self.prompts.iter().filter(move |prompt| prompt.at >= from)
+    /// What was spent in a span.
+    pub fn spendings(&self, span: Span) -> impl Iterator<Item = &Spending> {
+        self.spendings.iter().filter(move |spending| span.contains(spending.at))
     }
 
-    /// Conversations that began since `from`.
-    pub fn begun(&self, from: Moment) -> impl Iterator<Item = Moment> {
-        self.begun.iter().copied().filter(move |at| *at >= from)
+    /// Prompts in a span.
+    pub fn prompts(&self, span: Span) -> impl Iterator<Item = &Prompt> {
+        self.prompts.iter().filter(move |prompt| span.contains(prompt.at))
+    }
+
+    /// Conversations that began in a span.
+    pub fn begun(&self, span: Span) -> impl Iterator<Item = Moment> {
+        self.begun.iter().copied().filter(move |at| span.contains(*at))
     }
 
     pub fn user(&self, number: Option<Number>) -> Option<&Id> {
@@ -240,6 +293,8 @@ mod tests {
     use super::*;
     use crate::librechat::record::Invocation;
 
+    const ALL: Span = Span { from: Moment(0), until: Moment(i64::MAX) };
+
     #[test]
     fn keeps_what_is_not_before_the_horizon_also_when_merging() {
         let message = |at: i64, model: &'static str| {
@@ -256,8 +311,11 @@ mod tests {
         [message(3, "d"), message(6, "c")].iter().for_each(|record| right.absorb(record));
         left.merge(&right);
         let names: Vec<_> =
-            left.turns(Moment(0)).filter_map(|turn| Some(left.name(turn.model?).to_owned())).collect();
+            left.turns(ALL).filter_map(|turn| Some(left.name(turn.model?).to_owned())).collect();
         assert_eq!(names, ["b", "c", "c"]);
-        assert_eq!(left.calls(Moment(6)).map(|call| left.name(call.tool)).collect::<Vec<_>>(), ["tool"; 2]);
+        assert_eq!(
+            left.calls(Span { from: Moment(6), ..ALL }).map(|call| left.name(call.tool)).collect::<Vec<_>>(),
+            ["tool"; 2]
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! another type is *odd*: it is absent too, and is noted, so that one odd document costs only the figures it cannot feed.
 
 pub mod collection;
+pub mod errors;
 pub mod fields;
 pub mod id;
 pub mod view;
@@ -49,8 +50,10 @@ pub enum Record<'a> {
     ToolCall(ToolCall<'a>),
     PromptGroup(PromptGroup<'a>),
     Prompt(Typed<'a>),
-    Action(Typed<'a>),
+    Action(Action<'a>),
     SharedLink(SharedLink),
+    /// A document of a collection with few facts.
+    Item(Item<'a>),
     /// A document of which only its existence counts.
     Document(Collection),
 }
@@ -76,6 +79,7 @@ impl Record<'_> {
             Self::Prompt(_) => Collection::Prompts,
             Self::Action(_) => Collection::Actions,
             Self::SharedLink(_) => Collection::SharedLinks,
+            Self::Item(item) => item.collection,
             Self::Document(collection) => *collection,
         }
     }
@@ -103,10 +107,17 @@ pub struct Message<'a> {
     pub error: bool,
     /// Whether a part of its content is an error, which agents have instead of `error`.
     pub has_error_part: bool,
-    /// One of the known types of errors, where the text of the error has one.
-    pub error_type: Option<Cow<'a, str>>,
+    /// The kind of the error, where its text tells.
+    pub error_type: Option<&'static str>,
     pub unfinished: bool,
+    /// `finish_reason`: why the model stopped.
+    pub finish_reason: Option<Cow<'a, str>>,
+    /// Whether it was written long before its document was made: forks, duplicates and imports keep the date.
+    pub is_copy: bool,
+    /// What tools have given out.
     pub has_attachments: bool,
+    /// What a user has attached.
+    pub has_files: bool,
     pub has_plugin: bool,
     pub feedback: Option<Feedback<'a>>,
     /// The calls of tools that its content has, in their order.
@@ -114,6 +125,11 @@ pub struct Message<'a> {
 }
 
 impl Message<'_> {
+    /// Whether it is a failed or refused answer: a provider's failure is a part of an answer without `error`.
+    pub const fn has_failed(&self) -> bool {
+        self.error || self.has_error_part
+    }
+
     pub fn answerer(&self) -> Option<Answerer<'_>> {
         self.model.as_deref().filter(|model| !model.is_empty()).map(Answerer::of)
     }
@@ -136,6 +152,8 @@ pub struct Invocation<'a> {
 pub enum Outcome {
     Completed,
     Failed,
+    /// It was completed, and what it gave out is an error text.
+    Errored,
     Cancelled,
 }
 
@@ -147,10 +165,15 @@ pub enum Answerer<'a> {
     Assistant(&'a str),
 }
 
+/// Whether an id is that of a saved agent: chats without one have ids too.
+pub fn is_agent(id: &str) -> bool {
+    id.starts_with("agent_")
+}
+
 impl<'a> Answerer<'a> {
     pub fn of(model: &'a str) -> Self {
         match model {
-            id if id.starts_with("agent_") => Self::Agent(id),
+            id if is_agent(id) => Self::Agent(id),
             id if id.starts_with("asst_") || id.starts_with("assistant_") => Self::Assistant(id),
             model => Self::Model(model),
         }
@@ -203,6 +226,13 @@ pub struct Transaction<'a> {
     pub write_tokens: Option<f64>,
     /// … and those that were read from it. All negative.
     pub read_tokens: Option<f64>,
+    /// The `messageId` of the answer.
+    pub message: Option<Key>,
+    /// Whether the answer was given by the agents' API, which saves no message.
+    pub is_of_api: bool,
+    /// `rootAgentId`, else `agentId`: whose cost it is, where LibreChat stores it; that of a chat without an agent is the
+    /// name of an endpoint and a model.
+    pub agent: Option<Cow<'a, str>>,
 }
 
 /// `users`.
@@ -214,6 +244,9 @@ pub struct User<'a> {
     pub provider: Option<Cow<'a, str>>,
     pub role: Option<Cow<'a, str>>,
     pub email_verified: bool,
+    /// `None` where LibreChat has no such field.
+    pub has_two_factor: Option<bool>,
+    pub has_accepted_terms: Option<bool>,
     /// `idOnTheSource`: who it is in the directory that groups are imported from, not empty.
     pub source_id: Option<Id>,
 }
@@ -225,6 +258,14 @@ pub struct Agent<'a> {
     pub id: Option<Cow<'a, str>>,
     pub name: Option<Cow<'a, str>>,
     pub author: Option<Id>,
+    /// The endpoint of its model.
+    pub provider: Option<Cow<'a, str>>,
+    pub model: Option<Cow<'a, str>>,
+    pub category: Option<Cow<'a, str>>,
+    /// `None` where LibreChat has no such field.
+    pub is_promoted: Option<bool>,
+    /// The MCP servers whose tools it has.
+    pub mcp_servers: Vec<Cow<'a, str>>,
 }
 
 /// `conversations`.
@@ -233,7 +274,14 @@ pub struct Conversation<'a> {
     pub id: Option<Key>,
     pub created: Option<Moment>,
     pub endpoint: Option<Cow<'a, str>>,
+    pub model: Option<Cow<'a, str>>,
+    /// `agent_…`; chats without an agent have an id of their own making here.
     pub agent: Option<Cow<'a, str>>,
+    /// Whether it began long before its document was made: imports keep the date.
+    pub is_copy: bool,
+    /// `None` where LibreChat has no such field.
+    pub is_archived: Option<bool>,
+    pub is_temporary: Option<bool>,
     /// Whether a sub-agent's run made it, which no user sees.
     pub is_subagent: bool,
 }
@@ -254,6 +302,13 @@ pub struct File<'a> {
     pub bytes: Option<f64>,
     /// The MIME type.
     pub kind: Option<Cow<'a, str>>,
+    /// Where it is stored.
+    pub source: Option<Cow<'a, str>>,
+    /// What it is for.
+    pub context: Option<Cow<'a, str>>,
+    /// Of its preview: `pending`, `ready` or `failed`.
+    pub status: Option<Cow<'a, str>>,
+    pub conversation: Option<Key>,
 }
 
 /// `sessions`: a login.
@@ -279,6 +334,8 @@ pub struct Balance {
     pub user: Option<Id>,
     /// `tokenCredits`: 1,000,000 are 1 USD; 0 where the document has none, `None` where it has something odd.
     pub credits: Option<f64>,
+    /// `reservedCredits`, where LibreChat reserves any.
+    pub reserved: Option<f64>,
 }
 
 /// `groups`: a team.
@@ -302,6 +359,34 @@ pub struct QueuedTurn<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct ScheduleRun<'a> {
     pub status: Option<Cow<'a, str>>,
+    /// `durationMs`, where it is stored.
+    pub seconds: Option<f64>,
+}
+
+/// A document of one of the collections that newer versions of LibreChat have: what there is to tell of it.
+#[derive(Clone, Debug)]
+pub struct Item<'a> {
+    pub collection: Collection,
+    pub user: Option<Id>,
+    /// `createdAt` where there is one, else the time in the `_id`.
+    pub created: Option<Moment>,
+    /// Its status, its category, or who has a right.
+    pub kind: Option<Cow<'a, str>>,
+    /// Its outcome, or what a right is on.
+    pub detail: Option<Cow<'a, str>>,
+    pub resource: Option<Id>,
+    pub is_on: bool,
+    pub tokens: Option<f64>,
+    /// When it was used last.
+    pub used: Option<Moment>,
+}
+
+impl Item<'_> {
+    /// One of which nothing is known.
+    pub const fn of(collection: Collection) -> Self {
+        let (user, created, kind, detail, resource) = (None, None, None, None, None);
+        Self { collection, user, created, kind, detail, resource, is_on: false, tokens: None, used: None }
+    }
 }
 
 /// `toolcalls`: a directly invoked tool.
@@ -319,10 +404,19 @@ pub struct PromptGroup<'a> {
     pub generations: Option<f64>,
 }
 
-/// `prompts` and `actions`: all that counts is their type.
+/// `prompts`: all that counts is their type.
 #[derive(Clone, Debug, Default)]
 pub struct Typed<'a> {
     pub kind: Option<Cow<'a, str>>,
+}
+
+/// `actions`: an API that agents and assistants may call.
+#[derive(Clone, Debug, Default)]
+pub struct Action<'a> {
+    pub id: Option<Id>,
+    pub kind: Option<Cow<'a, str>>,
+    /// Of the API, with or without its scheme.
+    pub domain: Option<Cow<'a, str>>,
 }
 
 /// `sharedlinks`.

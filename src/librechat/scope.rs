@@ -1,5 +1,6 @@
 //! What exports may look up besides their own state: the instant, who belongs to an id, and what happened lately.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -7,19 +8,37 @@ use std::sync::Arc;
 use super::numbered::{ByNumber, Number, Numbered};
 use super::presence::Presence;
 use super::pseudonym::Salt;
-use super::recent::{DAY, LONGEST, Recent};
+use super::recent::{DAY, LONGEST, Recent, Span};
 use super::record::id::{Id, Key};
-use super::record::{Group, Moment, Record};
+use super::record::{Agent, Conversation, Group, Moment, Record, is_agent};
 use super::table::{Combine, Table};
 
 /// The label of users of whom no domain is known.
 pub const UNKNOWN: &str = "unknown";
 
-/// The agent that was read last.
-impl Combine for Number {
+/// What a conversation is with, each by its number.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    endpoint: Option<Number>,
+    model: Option<Number>,
+    /// The id of an agent.
+    agent: Option<Number>,
+}
+
+/// What was read last holds.
+impl Combine for Place {
     fn combine(&mut self, other: Self) {
-        *self = other;
+        self.endpoint = other.endpoint.or(self.endpoint);
+        self.model = other.model.or(self.model);
+        self.agent = other.agent.or(self.agent);
     }
+}
+
+/// What is known of somebody who wrote or received a message.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Member {
+    pub domain: Option<Number>,
+    pub is_registered: bool,
 }
 
 /// What is made of the records, besides the records themselves.
@@ -48,19 +67,27 @@ pub enum UserLabel {
     Pseudonym(Salt),
 }
 
-/// Users' domains, agents' names, which agent a conversation is with, and who is in which group.
+/// Users' domains, agents' names and models, what a conversation is with, and who is in which group.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     users: HashMap<Id, Person>,
     domains: Numbered<Box<str>>,
-    agents: HashMap<Box<str>, Option<Box<str>>>,
-    /// By the number of an agent's id.
-    conversations: Table<Key, Number>,
-    agent_ids: Numbered<Box<str>>,
+    agents: HashMap<Box<str>, Profile>,
+    conversations: Table<Key, Place>,
+    /// Endpoints, models and ids of agents that conversations are with.
+    names: Numbered<Box<str>>,
     groups: BTreeSet<Arc<str>>,
     /// The groups of each member, by whichever id they have the member.
     members: HashMap<Id, Vec<Arc<str>>>,
     keeps_emails: bool,
+}
+
+/// An agent.
+#[derive(Clone, Debug, Default)]
+struct Profile {
+    name: Option<Box<str>>,
+    provider: Option<Box<str>>,
+    model: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -88,22 +115,33 @@ impl Directory {
                     self.users.insert(id.clone(), Person { domain, email, source_id });
                 }
             }
-            Record::Agent(agent) => {
-                if let Some(id) = agent.id.as_deref() {
-                    let name = agent.name.as_deref().filter(|name| !name.is_empty());
-                    self.agents.insert(id.into(), name.map(Into::into));
-                }
-            }
+            Record::Agent(agent) => self.agent(agent),
             Record::Group(group) => self.group(group),
-            Record::Conversation(conversation) => {
-                if let (Some(id), Some(agent)) = (conversation.id, conversation.agent.as_deref())
-                    && let Some(agent) = self.agent_ids.number(agent)
-                {
-                    self.conversations.add(id, agent);
-                }
-            }
+            Record::Conversation(conversation) => self.conversation(conversation),
             _ => {}
         }
+    }
+
+    fn agent(&mut self, agent: &Agent<'_>) {
+        let known =
+            |text: &Option<Cow<'_, str>>| text.as_deref().filter(|text| !text.is_empty()).map(Into::into);
+        if let Some(id) = agent.id.as_deref() {
+            let (name, provider, model) = (known(&agent.name), known(&agent.provider), known(&agent.model));
+            self.agents.insert(id.into(), Profile { name, provider, model });
+        }
+    }
+
+    fn conversation(&mut self, conversation: &Conversation<'_>) {
+        let Some(id) = conversation.id else { return };
+        let mut number = |text: Option<&str>| {
+            text.filter(|text| !text.is_empty()).and_then(|text| self.names.number(text))
+        };
+        let place = Place {
+            endpoint: number(conversation.endpoint.as_deref()),
+            model: number(conversation.model.as_deref()),
+            agent: number(conversation.agent.as_deref().filter(|id| is_agent(id))),
+        };
+        self.conversations.add(id, place);
     }
 
     /// A group without a name is shown by its id.
@@ -130,10 +168,12 @@ impl Directory {
             let domain = person.domain.and_then(|domain| domains.number(domain));
             (id.clone(), Person { domain, ..person.clone() })
         }));
-        self.agents.extend(other.agents.iter().map(|(id, name)| (id.clone(), name.clone())));
-        let agents = self.agent_ids.take_in(&other.agent_ids);
-        for (id, agent) in other.conversations.iter() {
-            agents.number(agent).into_iter().for_each(|agent| self.conversations.add(*id, agent));
+        self.agents.extend(other.agents.iter().map(|(id, profile)| (id.clone(), profile.clone())));
+        let names = self.names.take_in(&other.names);
+        let number = |theirs: Option<Number>| theirs.and_then(|theirs| names.number(theirs));
+        for (id, Place { endpoint, model, agent }) in other.conversations.iter() {
+            let (endpoint, model, agent) = (number(endpoint), number(model), number(agent));
+            self.conversations.add(*id, Place { endpoint, model, agent });
         }
         self.groups.extend(other.groups.iter().cloned());
         for (member, labels) in &other.members {
@@ -190,9 +230,14 @@ impl Window {
 }
 
 impl<'a> Scope<'a> {
-    /// `domains` are those of the users of the recent past.
-    pub fn new(at: Moment, names: Names<'a>, recent: &'a Recent, domains: &ByNumber<Option<Number>>) -> Self {
-        Self { at, names, recent, presence: Presence::new(at, recent, domains) }
+    /// `members` are the users of the recent past.
+    pub fn new(at: Moment, names: Names<'a>, recent: &'a Recent, members: &ByNumber<Member>) -> Self {
+        Self { at, names, recent, presence: Presence::new(at, recent, members) }
+    }
+
+    /// A window: what is dated later than the instant is in none.
+    pub const fn span(&self, window: Window) -> Span {
+        Span { from: window.start(self.at), until: self.at }
     }
 
     /// The first moment of a window.
@@ -235,9 +280,13 @@ impl<'a> Names<'a> {
         self.domain_name(user.and_then(|id| self.domain_number(id)))
     }
 
-    /// The domains of users, where they are known.
-    pub fn domains<'b>(&self, users: impl Iterator<Item = &'b Id>) -> ByNumber<Option<Number>> {
-        users.map(|user| self.domain_number(user)).collect()
+    /// What is known of users.
+    pub fn members<'b>(&self, users: impl Iterator<Item = &'b Id>) -> ByNumber<Member> {
+        let member = |user: &Id| {
+            let person = self.directory.users.get(user);
+            Member { domain: person.and_then(|person| person.domain), is_registered: person.is_some() }
+        };
+        users.map(member).collect()
     }
 
     fn domain_number(&self, user: &Id) -> Option<Number> {
@@ -266,7 +315,7 @@ impl<'a> Names<'a> {
     where
         'a: 'b,
     {
-        self.directory.agents.get(id).map(|name| name.as_deref().unwrap_or(id))
+        self.directory.agents.get(id).map(|agent| agent.name.as_deref().unwrap_or(id))
     }
 
     /// The label of an agent: its name, else its id.
@@ -277,14 +326,42 @@ impl<'a> Names<'a> {
         self.existing_agent(id).unwrap_or(id)
     }
 
-    /// The agent that a conversation is with.
-    pub fn conversation_agent(&self, conversation: Key) -> Option<Number> {
-        self.directory.conversations.get(&conversation)
+    /// The model of an agent that still exists.
+    pub fn agent_model(&self, id: &str) -> Option<&'a str> {
+        self.directory.agents.get(id)?.model.as_deref()
     }
 
-    /// The id of an agent that a conversation is with.
-    pub fn conversation_agent_id(&self, agent: Number) -> &'a str {
-        self.directory.agent_ids.value(agent).map_or("", |id| id)
+    /// Every agent: its id, its label, its endpoint and its model.
+    pub fn agents(&self) -> impl Iterator<Item = [&'a str; 4]> {
+        self.directory.agents.iter().map(|(id, agent)| {
+            let known = |text: &'a Option<Box<str>>| text.as_deref().unwrap_or(UNKNOWN);
+            [&**id, agent.name.as_deref().unwrap_or(id), known(&agent.provider), known(&agent.model)]
+        })
+    }
+
+    /// Whether a conversation still exists.
+    pub fn has_conversation(&self, conversation: Key) -> bool {
+        self.directory.conversations.get(&conversation).is_some()
+    }
+
+    /// The id of the agent that a conversation is with.
+    pub fn conversation_agent(&self, conversation: Key) -> Option<&'a str> {
+        self.conversation_name(self.directory.conversations.get(&conversation)?.agent)
+    }
+
+    /// The endpoint that a conversation is with.
+    pub fn conversation_endpoint(&self, conversation: Key) -> Option<&'a str> {
+        self.conversation_name(self.directory.conversations.get(&conversation)?.endpoint)
+    }
+
+    /// The id of the agent that a conversation is with, else its model.
+    pub fn conversation_model(&self, conversation: Key) -> Option<&'a str> {
+        let place = self.directory.conversations.get(&conversation)?;
+        self.conversation_name(place.agent.or(place.model))
+    }
+
+    fn conversation_name(&self, number: Option<Number>) -> Option<&'a str> {
+        self.directory.names.value(number?).map(|name| &**name)
     }
 }
 

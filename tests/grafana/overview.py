@@ -29,8 +29,10 @@ DASHBOARD = dashboard(
         stat("Rated well", "Thumbs up of all ratings of the last 30 days.", "percentunit",
              f'sum({RATED}{{@ rating="thumbsUp"}}) / sum({RATED}{{@}})', decimals=0,
              thresholds=[(None, "red"), (0.5, "yellow"), (0.75, "green")], min=0, max=1, noValue="no ratings"),
-        stat("Errors", "Messages marked as errors, of all of the last 30 days. Mean over the exporters chosen.",
-             "percent", "avg(librechat_message_error_rate_30d{@})", decimals=2, thresholds=GOOD_WHEN_LOW),
+        stat("Errors", "Answers that failed or were refused, of all answers of the time chosen.",
+             "percent", "100 * sum(increase(librechat_failed_answers_total{@}[$__range])) / "
+             'sum(increase(librechat_messages_created_total{@ side="assistant"}[$__range]))', decimals=2,
+             graph="none", thresholds=GOOD_WHEN_LOW, noValue="no answers"),
         stat("Users of 30 days", "Users active in the last 30 days, of all registered. Mean over the exporters chosen.",
              "percent", "avg(librechat_adoption_rate_30d{@})", decimals=0,
              thresholds=[(None, "red"), (20, "yellow"), (50, "green")]),
@@ -65,7 +67,7 @@ DASHBOARD = dashboard(
 
         row("Quality"),
         series("Errors", "Answers that failed each minute, by the kind of error.", "cpm",
-               [("60 * sum by (error_type) (rate(librechat_answer_errors_total{@ endpoint}[$__rate_interval]))",
+               [("60 * sum by (error_type) (rate(librechat_failed_answers_total{@ endpoint, model}[$__rate_interval]))",
                  "{{error_type}}")], size=(8, 8), stack=True, noValue="no errors since the exporter started"),
         series("Time to answer", "From the question to the finished answer.", "s",
                [(f"histogram_quantile({quantile}, sum by (le) (rate(librechat_answer_seconds_bucket{{@ model, "
@@ -78,7 +80,7 @@ DASHBOARD = dashboard(
         table("Models", "All figures of a model in a row.", [("model", "Model")],
               [("Cost", "currencyUSD", "sum by (model) (librechat_transaction_cost_per_model{@ model})"),
                ("Messages", "short", "sum by (model) (librechat_model_usage_count{@ model})"),
-               ("Errors, 30 days", "percent", "avg by (model) (librechat_message_error_rate_by_model{@ model})"),
+               ("Errors, 30 days", "percentunit", "avg by (model) (librechat_failed_answer_ratio_30d{@ model})"),
                ("Net satisfaction, 30 days", "percent",
                 "avg by (model) (librechat_net_satisfaction_by_model_30d{@ model})")], size=(24, 8)),
     ],

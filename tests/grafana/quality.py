@@ -46,24 +46,30 @@ DASHBOARD = dashboard(
               [("Ratings", "short", f"sum by (email_domain, rating) ({RATED}{{@ domain}})")], size=(6, 8)),
 
         row("Errors"),
-        stat("Errors", "Messages marked as errors, of all of the last 30 days. Mean over the exporters chosen.",
-             "percent", "avg(librechat_message_error_rate_30d{@})", decimals=2, thresholds=GOOD_WHEN_LOW),
+        stat("Errors", "Answers that failed or were refused, of all answers of the time chosen.",
+             "percent", "100 * sum(increase(librechat_failed_answers_total{@}[$__range])) / "
+             'sum(increase(librechat_messages_created_total{@ side="assistant"}[$__range]))', decimals=2,
+             graph="none", thresholds=GOOD_WHEN_LOW, noValue="no answers"),
         stat("Unfinished", "Messages marked as unfinished: generation was stopped, or broke off.", "short",
              "sum(librechat_conversation_unfinished_count{@})"),
         series("Failed answers", "Each minute, by endpoint and kind of error.", "cpm",
-               [("60 * sum by (endpoint, error_type) (rate(librechat_answer_errors_total{@ "
-                 "endpoint}[$__rate_interval]))",
+               [("60 * sum by (endpoint, error_type) (rate(librechat_failed_answers_total{@ endpoint, "
+                 "model}[$__rate_interval]))",
                  "{{endpoint}} {{error_type}}")], size=(16, 8), stack=True,
                  noValue="no errors since the exporter started"),
         series("Share of failed answers", "Failed answers of all answers, by endpoint.", "percentunit",
-               [("sum by (endpoint) (rate(librechat_answer_errors_total{@ endpoint}[$__rate_interval])) / "
+               [("sum by (endpoint) (rate(librechat_failed_answers_total{@ endpoint}[$__rate_interval])) / "
                  'sum by (endpoint) (rate(librechat_messages_created_total{@ endpoint, '
                  'side="assistant"}[$__rate_interval]))',
                  "{{endpoint}}")], thresholds=[(None, "transparent"), (0.05, "red")],
                noValue="no errors since the exporter started"),
-        bars("Errors by model", "Messages marked as errors, of all of the model in the last 30 days. Agents are here "
-             "by their ids.", "percent", "avg by (model) (librechat_message_error_rate_by_model{@ model})", "{{model}}",
-             size=(12, 8), decimals=1, thresholds=GOOD_WHEN_LOW, min=0),
+        bars("Errors by model", "Answers that failed or were refused, of all of the model in the last 30 days. An "
+             "agent's count for its model.", "percentunit",
+             "avg by (model) (librechat_failed_answer_ratio_30d{@ model})", "{{model}}",
+             size=(12, 8), decimals=1, min=0),
+        bars("Errors by agent", "Answers that failed or were refused, of all of the agent in the last 30 days.",
+             "percentunit", "avg by (agent) (librechat_failed_answer_ratio_by_agent_30d{@})", "{{agent}}",
+             size=(12, 8), decimals=1, min=0),
 
         row("Time to answer"),
         series("Time to answer", "From the question to the finished answer.", "s", within(ANSWERS, "model, endpoint")),
@@ -82,6 +88,9 @@ DASHBOARD = dashboard(
         series("Oldest turn that waits", "How long the oldest queued turn waits already.", "s",
                [("max by (status) (librechat_oldest_queued_turn_seconds{@})", "{{status}}")], size=(8, 8),
                thresholds=[(None, "transparent"), (300, "red")], noValue="no queue"),
+        series("Deliveries of triggers", "By status; dead ones are not tried again.", "short",
+               [("sum by (status) (librechat_trigger_deliveries{@})", "{{status}}")], size=(8, 8),
+               noValue="no triggers"),
         bars("Runs of schedules", "Runs of scheduled prompts that LibreChat keeps, by status.", "short",
              "sum by (status) (librechat_schedule_runs{@})", "{{status}}", noValue="no schedules"),
 
@@ -92,10 +101,12 @@ DASHBOARD = dashboard(
              "sum(librechat_mcp_unique_users_30d{@})"),
         stat("MCP share", "MCP tools of all calls of tools in the last 30 days. Mean over the exporters chosen.",
              "percent", "avg(librechat_mcp_utilization_percent_30d{@})", decimals=0, min=0, max=100),
+        stat("Web searches", "Calls of web_search in the last 30 days.", "short",
+             "sum(librechat_web_search_call_count_30d{@})"),
         series("Calls of tools", "Each minute, by kind of tool.", "cpm",
                [(f"60 * sum by (kind) (rate({TOOLS}{{@}}[$__rate_interval]))", "{{kind}}")], size=(12, 8), stack=True),
         series("Failed calls", "Calls that failed or were cancelled each minute, by tool and server.", "cpm",
-               [(f'60 * sum by (tool, server) (rate({TOOLS}{{@ status=~"failed|cancelled"}}[$__rate_interval]))',
+               [(f'60 * sum by (tool, server) (rate({TOOLS}{{@ status=~"failed|error|cancelled"}}[$__rate_interval]))',
                  "{{tool}} {{server}}")], noValue="none since the exporter started"),
         series("Time of a call", "95 of 100 calls are done within this time, where LibreChat keeps how long they took.",
                "s", [("histogram_quantile(0.95, sum by (le, tool) (rate(librechat_tool_invocation_seconds_bucket{@}"

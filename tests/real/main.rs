@@ -55,6 +55,7 @@ mod dotenv;
 mod gauges;
 mod golden;
 mod harness;
+mod ledgers;
 mod librechat_unbroken;
 mod majority;
 mod mistakes;

@@ -34,8 +34,8 @@ pub(crate) const FIRST: &[(&str, &str, &str)] = &[
     ),
     (
         "Do answers fail?",
-        "librechat_answer_errors_total",
-        "sum by (endpoint, error_type) (increase(librechat_answer_errors_total[1h]))",
+        "librechat_failed_answers_total",
+        "sum by (model, error_type) (increase(librechat_failed_answers_total[1h]))",
     ),
     (
         "How long does an answer take?",
@@ -66,22 +66,47 @@ pub(crate) const FIRST: &[(&str, &str, &str)] = &[
 
 /// The groups of LibreChat's metrics: a metric is in the first of which it has a part in its name.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("What does it cost?", &["cost", "credits", "balance", "transaction_count"]),
+    ("What does it cost?", &["cost", "credits", "balance", "transaction_count", "unbilled"]),
     (
         "How many tokens?",
         &["transaction_token", "message_token", "tokens", "prompt_cache", "completion_ratio"],
     ),
     ("Are people content with the answers?", &["feedback", "satisfaction"]),
     ("Does it answer, and how fast?", &["answer", "error", "unfinished"]),
-    ("Do tools and MCP servers work?", &["tool", "mcp", "plugin_usage"]),
-    ("What are agents and assistants used for?", &["agent", "assistant", "queued", "schedule", "action"]),
+    ("Do tools and MCP servers work?", &["tool", "mcp", "plugin_usage", "web_search"]),
+    (
+        "What are agents and assistants used for?",
+        &["agent", "assistant", "queued", "schedule", "action", "trigger", "skill"],
+    ),
     (
         "What is kept in it?",
-        &["file", "banner", "key", "plugin_auth", "preset", "prompt", "shared_link", "token_count"],
+        &[
+            "memory_entries",
+            "artifact",
+            "project",
+            "file",
+            "banner",
+            "key",
+            "plugin_auth",
+            "preset",
+            "prompt",
+            "shared_link",
+            "token_count",
+        ],
     ),
     (
         "Who uses it, and who comes back?",
-        &["user", "adoption", "retention", "periodicity", "session", "login"],
+        &[
+            "user",
+            "group_members",
+            "passkey",
+            "audit",
+            "adoption",
+            "retention",
+            "periodicity",
+            "session",
+            "login",
+        ],
     ),
     ("What is it used for, and when?", &[""]),
 ];

@@ -78,9 +78,9 @@ pub const TOOLS: &[(&str, Option<&str>, u32, f64)] = &[
     ("lc_transfer_to_agent_demoTranslator000001", None, 5, 0.05),
 ];
 
-/// Types of errors; no type is an error whose text says none.
+/// Kinds of errors; no kind is an error whose text says none.
 pub const ERRORS: &[Option<&str>] =
-    &[Some("model_rate_limit"), Some("INPUT_LENGTH"), Some("moderation"), Some("upstream_model_error"), None];
+    &[Some("http_429"), Some("http_5xx"), Some("connection"), Some("INPUT_LENGTH"), Some("moderation"), None];
 
 /// What else tokens are spent for besides answers.
 pub const CHORES: &[&str] = &["summarization", "memory", "subagent"];

@@ -22,6 +22,8 @@ pub const MAX_MESSAGES: usize = 100_000;
 const MAX_CONVERSATIONS: usize = 20_000;
 /// Conversations that go on, and messages that may still change.
 const RECENT: usize = 200;
+/// What is granted at once: half a USD.
+const GRANT: f64 = 5e5;
 /// How long an answer stays unfinished.
 const UNFINISHED: i64 = 8 * SECOND;
 
@@ -62,6 +64,8 @@ impl Chat {
 struct Wanted {
     failure: bool,
     broken_tool: bool,
+    /// Nobody is charged for it.
+    is_free: bool,
 }
 
 /// The tokens of a turn.
@@ -88,9 +92,19 @@ impl Chats {
         let wanted = Wanted {
             failure: pace.failures.is_now(now, dice),
             broken_tool: pace.broken_tools.is_now(now, dice),
+            is_free: pace.unbilled.is_now(now, dice),
         };
-        if pace.turns.is_now(now, dice) || wanted.failure || wanted.broken_tool {
+        if pace.turns.is_now(now, dice) || wanted.failure || wanted.broken_tool || wanted.is_free {
             self.turn(now, people, wanted, dice);
+        }
+        if pace.forks.is_now(now, dice) {
+            self.fork(now);
+        }
+        if pace.grants.is_now(now, dice) {
+            self.grant(now, people, dice);
+        }
+        if pace.api_answers.is_now(now, dice) {
+            self.answer_by_api(now, people, dice);
         }
         if pace.ratings.is_now(now, dice) {
             self.rate(now, dice);
@@ -128,6 +142,7 @@ impl Chats {
             updated: asked,
             token_count: Some(f64::from(spent.prompt / 8)),
             is_from_user: Some(true),
+            has_files: dice.random_bool(0.1),
             ..base.clone()
         };
         // An error of an agent is a part of what it says.
@@ -141,8 +156,11 @@ impl Chats {
             token_count: error.is_none().then(|| f64::from(spent.completion)),
             error: error.is_some() && !has_error_part,
             has_error_part,
-            error_type: error.flatten().map(Into::into),
+            error_type: error.flatten(),
             unfinished,
+            finish_reason: error
+                .is_none()
+                .then(|| if dice.random_bool(0.04) { "length" } else { "stop" }.into()),
             has_attachments: dice.random_bool(0.05),
             is_from_user: Some(false),
             invocations,
@@ -151,13 +169,70 @@ impl Chats {
         chat.last = answer.id;
         self.messages.push(now, question);
         self.messages.push(now, answer);
-        if error.is_none() {
+        if error.is_none() && !wanted.is_free {
             people.pay(user, self.charge(&chat, now, spent, dice));
         }
         chat.turns += 1;
         self.recent.push_back(chat);
         if self.recent.len() > RECENT {
             self.recent.pop_front();
+        }
+    }
+
+    /// Somebody goes on from an earlier answer in a copy of a conversation, whose messages keep their dates.
+    fn fork(&mut self, now: Moment) {
+        const OLD: i64 = 120 * SECOND;
+        let old = Some(now.before(OLD));
+        let recent: Vec<_> = self.messages.iter().rev().take(RECENT).cloned().collect();
+        let Some(last) = recent.iter().find(|message| message.created < old) else { return };
+        let of_chat =
+            |message: &&Message<'static>| message.conversation == last.conversation && message.created < old;
+        self.made.0 += 1;
+        let id = Some(Key::from(format!("demo-conversation-{}", self.made.0).as_str()));
+        let (endpoint, model) = (last.endpoint.clone(), last.model.clone());
+        let conversation =
+            Conversation { id, created: Some(now), endpoint, model, ..Conversation::default() };
+        self.conversations.push(now, Record::Conversation(conversation));
+        for message in recent.iter().rev().filter(of_chat) {
+            let copy =
+                Message { id: Some(self.message_id()), conversation: id, is_copy: true, ..message.clone() };
+            self.messages.push(now, copy);
+        }
+    }
+
+    /// An administrator gives somebody credits.
+    fn grant(&mut self, now: Moment, people: &mut People, dice: &mut Dice) {
+        let user = people.anybody(dice);
+        people.give(user, GRANT);
+        let row = Transaction {
+            user: Some(user_id(user)),
+            created: Some(now),
+            context: Some("admin".into()),
+            token_type: Some("credits".into()),
+            raw_amount: Some(GRANT),
+            token_value: Some(GRANT),
+            rate: Some(1.0),
+            ..Transaction::default()
+        };
+        self.transactions.push(now, row);
+    }
+
+    /// A program asks an agent: the ledger is all that knows of it.
+    fn answer_by_api(&mut self, now: Moment, people: &People, dice: &mut Dice) {
+        let Some(model) = MODELS.choose(dice) else { return };
+        let message = self.message_id();
+        let id = Key::from(format!("demo-api-{}", self.made.1).as_str());
+        let chat = Chat { user: people.anybody(dice), id, model, by: None, turns: 0, last: None };
+        let agent = AGENTS.choose(dice).map(|(id, _)| (*id).into());
+        for (token_type, tokens) in [("prompt", 900), ("completion", dice.random_range(20..600))] {
+            let row = Transaction {
+                created: Some(now),
+                message: Some(message),
+                is_of_api: true,
+                agent: agent.clone(),
+                ..row(&chat, token_type, tokens, "message")
+            };
+            self.transactions.push(now, row);
         }
     }
 
@@ -184,6 +259,9 @@ impl Chats {
             id: Some(id),
             created: Some(now),
             endpoint: Some(chat.endpoint().into()),
+            model: Some(chat.model.name.into()),
+            is_archived: Some(dice.random_bool(0.2)),
+            is_temporary: Some(dice.random_bool(0.1)),
             agent: by.filter(|id| id.starts_with("agent_")).map(Into::into),
             ..Conversation::default()
         };
@@ -203,7 +281,7 @@ impl Chats {
         }
         let credits = rows.iter().filter_map(|row| row.token_value).map(f64::abs).sum();
         for row in rows {
-            self.transactions.push(now, Transaction { created: Some(now), ..row });
+            self.transactions.push(now, Transaction { created: Some(now), message: chat.last, ..row });
         }
         credits
     }
@@ -297,7 +375,8 @@ fn invocations(has_broken: bool, dice: &mut Dice) -> Vec<Invocation<'static>> {
 fn invocation(dice: &mut Dice) -> Option<Invocation<'static>> {
     let (tool, server, failures, seconds) = *TOOLS.choose(dice)?;
     let outcome = match dice.random_range(0..1_000) {
-        drawn if drawn < failures => Some(Outcome::Failed),
+        drawn if drawn < failures / 3 => Some(Outcome::Failed),
+        drawn if drawn < failures => Some(Outcome::Errored),
         970..985 => Some(Outcome::Cancelled),
         985.. => None,
         _ => Some(Outcome::Completed),

@@ -6,23 +6,36 @@ use std::collections::BTreeMap;
 use super::people::{REGULARS, user_id};
 use super::shelf::Shelf;
 use super::world::{DAY, Dice, HOUR, Pace};
+use crate::librechat::record::id::Id;
 use crate::librechat::record::{
-    Banner, Collection, ConversationTag, File, Moment, PromptGroup, Record, SharedLink, ToolCall, Typed,
+    Action, Banner, Collection, ConversationTag, File, Item, Moment, PromptGroup, Record, SharedLink,
+    ToolCall, Typed,
 };
 
 /// How many documents there are at the start, and at most.
 const NUMBERS: &[(Collection, u32, usize)] = &[
+    (Collection::AclEntries, 12, 12),
     (Collection::Actions, 3, 3),
+    (Collection::AgentApiKeys, 3, 3),
+    (Collection::AgentTriggerDeliveries, 9, 9),
+    (Collection::ArtifactApps, 2, 2),
     (Collection::Assistants, 2, 2),
+    (Collection::AuditLogs, 7, 7),
     (Collection::Banners, 1, 1),
+    (Collection::ChatProjects, 6, 6),
     (Collection::ConversationTags, 12, 12),
     (Collection::Files, 57, 200),
     (Collection::Keys, 4, 4),
+    (Collection::McpServers, 2, 2),
+    (Collection::MemoryEntries, 25, 25),
+    (Collection::Passkeys, 8, 8),
     (Collection::PluginAuths, 2, 2),
     (Collection::Presets, 9, 9),
     (Collection::PromptGroups, 6, 6),
     (Collection::Prompts, 11, 11),
+    (Collection::Schedules, 5, 5),
     (Collection::SharedLinks, 5, 50),
+    (Collection::Skills, 4, 4),
     (Collection::Tokens, 3, 3),
     (Collection::ToolCalls, 8, 100),
 ];
@@ -42,7 +55,7 @@ pub struct Furniture {
     last: u32,
 }
 
-fn pick(from: &'static [&'static str], number: u32) -> Option<std::borrow::Cow<'static, str>> {
+fn pick(from: &[&'static str], number: u32) -> Option<std::borrow::Cow<'static, str>> {
     from.iter().cycle().nth(usize::try_from(number).ok()?).map(|text| (*text).into())
 }
 
@@ -86,6 +99,27 @@ const fn apart(collection: Collection) -> i64 {
     }
 }
 
+/// A document of one of the newer collections.
+fn item(collection: Collection, created: Moment, index: u32) -> Item<'static> {
+    let (kinds, details): (&[&str], &[&str]) = match collection {
+        Collection::AclEntries => (&["user", "user", "public", "group"], &["agent"]),
+        Collection::AgentTriggerDeliveries => (&["succeeded", "succeeded", "pending", "dead"], &[""]),
+        Collection::AuditLogs => (&["grant", "auth", "permission"], &["success", "success", "denied"]),
+        _ => (&[""], &[""]),
+    };
+    Item {
+        user: Some(user_id(index % REGULARS)),
+        created: Some(created),
+        kind: pick(kinds, index),
+        detail: pick(details, index),
+        resource: Some(user_id(index % 5)),
+        is_on: index % 3 != 0,
+        tokens: Some(f64::from(index + 4)),
+        used: Some(created),
+        ..Item::of(collection)
+    }
+}
+
 fn record(collection: Collection, created: Moment, index: u32) -> Record<'static> {
     match collection {
         Collection::Files => Record::File(File {
@@ -93,7 +127,23 @@ fn record(collection: Collection, created: Moment, index: u32) -> Record<'static
             created: Some(created),
             bytes: Some(f64::from((index + 1) * (index + 7) * 1_003)),
             kind: pick(FILE_TYPES, index),
+            source: pick(&["local", "s3", "vectordb"], index),
+            context: pick(&["message_attachment", "agents", "image_generation"], index),
+            status: pick(&["ready", "ready", "ready", "failed"], index),
+            // Of a conversation that is gone.
+            conversation: (index % 19 == 0).then(|| "demo-conversation-that-is-gone".into()),
         }),
+        Collection::AclEntries
+        | Collection::AgentApiKeys
+        | Collection::AgentTriggerDeliveries
+        | Collection::ArtifactApps
+        | Collection::AuditLogs
+        | Collection::ChatProjects
+        | Collection::McpServers
+        | Collection::MemoryEntries
+        | Collection::Passkeys
+        | Collection::Schedules
+        | Collection::Skills => Record::Item(item(collection, created, index)),
         Collection::Banners => Record::Banner(Banner { from: Some(created), to: None }),
         Collection::ToolCalls => {
             let updated = Some(created.before(-700 - i64::from(index) * 90));
@@ -108,7 +158,11 @@ fn record(collection: Collection, created: Moment, index: u32) -> Record<'static
             generations: Some(f64::from(index * 3)),
         }),
         Collection::Prompts => Record::Prompt(Typed { kind: pick(&["text", "chat"], index) }),
-        Collection::Actions => Record::Action(Typed { kind: pick(&["action_prototype"], index) }),
+        Collection::Actions => Record::Action(Action {
+            id: Some(Id::from([u8::try_from(index).unwrap_or(u8::MAX); 12])),
+            kind: pick(&["action_prototype"], index),
+            domain: pick(&["weather.example.com", "tickets.example.com", "maps.example.com"], index),
+        }),
         Collection::SharedLinks => Record::SharedLink(SharedLink { created: Some(created) }),
         other => Record::Document(other),
     }

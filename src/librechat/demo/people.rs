@@ -51,13 +51,16 @@ impl People {
             email: Some(format!("user{number}@{domain}").into()),
             provider: PROVIDERS.choose(dice).map(|provider| (*provider).into()),
             role: Some(if number == 0 { "ADMIN" } else { "USER" }.into()),
+            has_two_factor: Some(number % 4 == 0),
+            has_accepted_terms: Some(number % 9 != 0),
             email_verified: dice.random_bool(0.9),
             created: Some(created),
             source_id: Some(source_id(number)),
         };
         self.users.push(at, Record::User(user));
         let (id, credits) = (Some(user_id(number)), Some(ALLOWANCE));
-        self.balances.push(at, Record::Balance(Balance { user: id.clone(), id, credits }));
+        self.balances
+            .push(at, Record::Balance(Balance { user: id.clone(), id, credits, reserved: Some(0.0) }));
     }
 
     /// A group for each domain, and one across all. Every second one has its members from a directory, by their ids
@@ -130,6 +133,10 @@ impl People {
             matches!(balance, Record::Balance(balance) if balance.user.as_ref() == Some(&id)
                 && balance.credits.is_some_and(|credits| credits > 0.0))
         })
+    }
+
+    pub fn give(&mut self, user: u32, credits: f64) {
+        self.pay(user, -credits);
     }
 
     pub fn pay(&mut self, user: u32, credits: f64) {

@@ -46,7 +46,10 @@ impl Queue {
         for record in self.turns.iter_mut().chain(runs) {
             let (status, ways) = match record {
                 Record::QueuedTurn(turn) => (&mut turn.status, TURNS),
-                Record::ScheduleRun(run) => (&mut run.status, RUNS),
+                Record::ScheduleRun(run) => {
+                    run.seconds = run.seconds.or_else(|| Some(dice.random_range(2.0..90.0)));
+                    (&mut run.status, RUNS)
+                }
                 _ => continue,
             };
             let next = ways.iter().find(|(known, _)| status.as_deref() == Some(*known));
@@ -60,7 +63,7 @@ impl Queue {
         }
         if pace.runs.is_now(now, dice) {
             let status = DUE.choose(dice).map(|status| (*status).into());
-            self.runs.push(now, Record::ScheduleRun(ScheduleRun { status }));
+            self.runs.push(now, Record::ScheduleRun(ScheduleRun { status, seconds: None }));
         }
     }
 }

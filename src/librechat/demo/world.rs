@@ -6,7 +6,7 @@
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::cast::AGENTS;
+use super::cast::{AGENTS, MODELS};
 use super::chats::Chats;
 use super::furniture::Furniture;
 use super::people::{People, user_id};
@@ -57,6 +57,11 @@ pub struct Pace {
     pub logins: Often,
     pub registrations: Often,
     pub refills: Often,
+    /// Conversations that are forked, credits that are granted, answers by the API, and those that nobody pays for.
+    pub forks: Often,
+    pub grants: Often,
+    pub api_answers: Often,
+    pub unbilled: Often,
     pub queued: Often,
     pub runs: Often,
     pub furniture: Often,
@@ -72,6 +77,10 @@ const PAST: Pace = Pace {
     logins: Often::by_chance(0.03),
     registrations: Often::by_chance(0.005),
     refills: Often::by_chance(0.02),
+    forks: Often::by_chance(0.005),
+    grants: Often::by_chance(0.005),
+    api_answers: Often::by_chance(0.02),
+    unbilled: Often::by_chance(0.01),
     queued: Often::by_chance(0.01),
     runs: Often::by_chance(0.05),
     furniture: Often::by_chance(0.0),
@@ -88,6 +97,10 @@ const PRESENT: Pace = Pace {
     logins: Often::by_chance(0.02).or_every(15),
     registrations: Often::by_chance(0.005).or_every(45),
     refills: Often::by_chance(0.005),
+    forks: Often::by_chance(0.0).or_every(50),
+    grants: Often::by_chance(0.0).or_every(35),
+    api_answers: Often::by_chance(0.02).or_every(20),
+    unbilled: Often::by_chance(0.0).or_every(14),
     queued: Often::by_chance(0.2),
     runs: Often::by_chance(0.05),
     furniture: Often::by_chance(0.002),
@@ -112,8 +125,22 @@ impl World {
         let past = now.before(HISTORY);
         let mut agents = Shelf::new(AGENTS.len());
         for ((id, name), author) in AGENTS.iter().zip(0..) {
-            let (id, name) = (Some((*id).into()), Some((*name).into()));
-            agents.push(past, Record::Agent(Agent { id, name, author: Some(user_id(author)) }));
+            let model = MODELS.iter().cycle().nth(usize::try_from(author).unwrap_or(0));
+            let agent = Agent {
+                id: Some((*id).into()),
+                name: Some((*name).into()),
+                author: Some(user_id(author)),
+                provider: model.map(|model| model.endpoint.into()),
+                model: model.map(|model| model.name.into()),
+                category: Some(if author % 2 == 0 { "general" } else { "code" }.into()),
+                is_promoted: Some(author == 0),
+                mcp_servers: if author == 0 {
+                    vec!["wiki".into(), "tracker".into()]
+                } else {
+                    vec!["wiki".into()]
+                },
+            };
+            agents.push(past, Record::Agent(agent));
         }
         let mut world = Self {
             seed,

@@ -2,13 +2,15 @@
 //!
 //! The time of an answer is from its question to when it is saved, which is when it is complete. It is taken of the
 //! first answer to a question only, since another one may be asked for hours later; of one that was saved complete, since
-//! else its date is that of its first part; and not of imported ones, whose dates are old.
+//! else its date is that of its first part; and not of imported ones, whose dates are old. A failed or refused answer has
+//! neither a time nor a length, and is the first answer all the same.
 
 use std::collections::HashMap;
 
+use super::Sight;
 use super::labelled::Observations;
 use super::messages::News;
-use super::{Sight, UNKNOWN};
+use super::places::Labels;
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::recent::MINUTE;
@@ -18,12 +20,13 @@ use crate::librechat::record::{Message, Moment};
 static SECONDS: Family<2> = Family::histogram(
     "librechat_answer_seconds",
     ["endpoint", "model"],
-    "Time from a question to its first answer since the exporter started, tools included; up to an hour",
+    "Time from a question to its first answer since the exporter started, tools included; up to an hour, and not of failed \
+     or refused answers",
 );
 static TOKENS: Family<1> = Family::histogram(
     "librechat_answer_tokens",
     ["model"],
-    "Tokens of an answer, of those finished since the exporter started",
+    "Tokens of an answer, of those finished since the exporter started that have not failed",
 );
 
 pub const FAMILIES: &[Description] = &[SECONDS.describe(), TOKENS.describe()];
@@ -72,10 +75,20 @@ impl Answers {
         }
     }
 
-    pub fn see(&mut self, message: &Message<'_>, news: News, sight: Sight) {
-        let model = message.model.as_deref().unwrap_or(UNKNOWN);
+    /// Makes the series of a model begin at 0.
+    pub fn begin(&mut self, endpoint: &str, model: &str) {
+        self.seconds.observe([endpoint, model], 0.0, true);
+        self.tokens.observe([model], 0.0, true);
+    }
+
+    pub fn see(&mut self, message: &Message<'_>, labels: Labels<'_>, news: News, sight: Sight) {
+        let Labels { endpoint, model, .. } = labels;
         let is_answer = message.is_from_user != Some(true);
-        if let Some(tokens) = message.token_count.filter(|_| is_answer && news.is_finished) {
+        if is_answer
+            && news.is_finished
+            && !message.has_failed()
+            && let Some(tokens) = message.token_count
+        {
             self.tokens.observe([model], tokens, sight.is_history);
         }
         let Some(created) = message.created.filter(|_| news.is_new) else { return };
@@ -86,8 +99,8 @@ impl Answers {
             return;
         }
         if let Some(question) = message.parent.filter(|_| created >= sight.since.before(IMPORTED)) {
-            let endpoint = message.endpoint.as_deref().unwrap_or(UNKNOWN);
-            let timed = (!message.unfinished).then(|| [endpoint.into(), model.into()]);
+            let is_timed = !message.unfinished && !message.has_failed();
+            let timed = is_timed.then(|| [endpoint.into(), model.into()]);
             self.waiting.push(Answer { question, given: created, timed, is_history: sight.is_history });
         }
     }

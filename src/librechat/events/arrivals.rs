@@ -1,18 +1,25 @@
 //! New conversations, users and logins.
+//!
+//! A fork or duplicate looks like any new conversation but for its messages, which are copies and may be read after it: a
+//! conversation counts when a message of it is seen, or when it had the time of one refresh to show that it is copied.
+
+use std::collections::{HashMap, HashSet};
 
 use super::labelled::Counts;
+use super::messages::News;
 use super::recall::Recall;
 use super::{Sight, UNKNOWN};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
-use crate::librechat::recent::LONGEST;
-use crate::librechat::record::{Collection, Moment, Record};
+use crate::librechat::recent::{DAY, LONGEST};
+use crate::librechat::record::id::Key;
+use crate::librechat::record::{Collection, Message, Moment, Record};
 use crate::librechat::source::Identity;
 
 static CONVERSATIONS: Family<1> = Family::counter(
     "librechat_conversations_started_total",
     ["endpoint"],
-    "New conversations since the exporter started, without those of sub-agents",
+    "New conversations since the exporter started, without those of sub-agents, forks, duplicates and imports",
 );
 static USERS: Family<1> =
     Family::counter("librechat_users_registered_total", ["provider"], "New users since the exporter started");
@@ -29,6 +36,20 @@ pub struct Arrivals {
     conversations: Counts<1>,
     users: Counts<1>,
     logins: Counts<0>,
+    /// New conversations that may still turn out to be copies.
+    waiting: Vec<Waiting>,
+    /// Conversations that messages were copied into, and when that was seen.
+    copied: HashMap<Key, Moment>,
+    /// Conversations of which new messages were seen since the last refresh ended.
+    spoken: HashSet<Key>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    id: Option<Key>,
+    endpoint: Box<str>,
+    weight: f64,
+    since: Moment,
 }
 
 impl Arrivals {
@@ -43,6 +64,9 @@ impl Arrivals {
             conversations: Counts::new(&CONVERSATIONS, max),
             users: Counts::new(&USERS, max),
             logins,
+            waiting: Vec::new(),
+            copied: HashMap::new(),
+            spoken: HashSet::new(),
         }
     }
 
@@ -57,9 +81,17 @@ impl Arrivals {
             return;
         }
         match record {
-            Record::Conversation(conversation) if !conversation.is_subagent => {
+            Record::Conversation(conversation) if !conversation.is_subagent && !conversation.is_copy => {
                 let endpoint = conversation.endpoint.as_deref().unwrap_or(UNKNOWN);
-                self.conversations.add([endpoint], sight.weight());
+                if sight.is_history {
+                    return self.begin(endpoint);
+                }
+                self.waiting.push(Waiting {
+                    id: conversation.id,
+                    endpoint: endpoint.into(),
+                    weight: sight.weight(),
+                    since: sight.at,
+                });
             }
             Record::User(user) => {
                 self.users.add([user.provider.as_deref().unwrap_or(UNKNOWN)], sight.weight());
@@ -76,7 +108,40 @@ impl Arrivals {
         }
     }
 
-    pub fn forget(&mut self, at: Moment) {
+    /// Makes the series of an endpoint begin at 0.
+    pub fn begin(&mut self, endpoint: &str) {
+        self.conversations.add([endpoint], 0.0);
+    }
+
+    /// A message, which tells whether its conversation is a copy.
+    pub fn hear(&mut self, message: &Message<'_>, news: News, sight: Sight) {
+        match message.conversation {
+            Some(id) if message.is_copy => {
+                self.copied.insert(id, sight.at);
+            }
+            Some(id) if news.is_new => {
+                self.spoken.insert(id);
+            }
+            _ => {}
+        }
+    }
+
+    /// Everything that the refresh which began `at` should read was read.
+    pub fn finish(&mut self, at: Moment) {
+        let Self { waiting, copied, spoken, conversations, .. } = self;
+        waiting.retain(|Waiting { id, endpoint, weight, since }| {
+            let is_in = |ids: &dyn Fn(&Key) -> bool| id.as_ref().is_some_and(ids);
+            if is_in(&|id| copied.contains_key(id)) {
+                return false;
+            }
+            let is_ripe = *since < at || id.is_none() || is_in(&|id| spoken.contains(id));
+            if is_ripe {
+                conversations.add([endpoint], *weight);
+            }
+            !is_ripe
+        });
+        spoken.clear();
+        copied.retain(|_, seen| *seen >= at.before(DAY));
         self.known_conversations.forget(at);
         self.known_sessions.forget(at);
     }

@@ -4,18 +4,32 @@
 //! tool when it has ended, an error when it shows.
 
 use super::labelled::{Counts, Observations};
+use super::places::{Labels, Places};
 use super::recall::Recall;
 use super::{Sight, UNKNOWN};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::recent::{DAY, MINUTE};
+use crate::librechat::record::errors::USUAL;
 use crate::librechat::record::{Invocation, Message, Moment, Outcome};
 use crate::librechat::source::Identity;
 
 static CREATED: Family<2> = Family::counter(
     "librechat_messages_created_total",
     ["endpoint", "side"],
-    "New messages since the exporter started, imported ones too",
+    "New messages since the exporter started, those that a fork, a duplicate or an import copies too",
+);
+static COPIED: Family<0> = Family::counter(
+    "librechat_copied_messages_total",
+    [],
+    "New messages since the exporter started that a fork, a duplicate or an import has copied: they keep their date, and \
+     count in no other counter but librechat_messages_created_total",
+);
+static FAILED: Family<4> = Family::counter(
+    "librechat_failed_answers_total",
+    ["endpoint", "model", "agent", "error_type"],
+    "Answers since the exporter started that failed or were refused, by LibreChat's type of error or what the provider \
+     said; an agent's by its model and its name",
 );
 static ERRORS: Family<2> = Family::counter(
     "librechat_answer_errors_total",
@@ -25,7 +39,8 @@ static ERRORS: Family<2> = Family::counter(
 static INVOCATIONS: Family<4> = Family::counter(
     "librechat_tool_invocations_total",
     ["tool", "server", "kind", "status"],
-    "Calls of tools that ended since the exporter started",
+    "Calls of tools that ended since the exporter started; error is one that gave out an error text, failed one that \
+     LibreChat says has failed",
 );
 static SECONDS: Family<1> = Family::histogram(
     "librechat_tool_invocation_seconds",
@@ -33,8 +48,14 @@ static SECONDS: Family<1> = Family::histogram(
     "Time of the calls of tools since the exporter started, where LibreChat stores it",
 );
 
-pub const FAMILIES: &[Description] =
-    &[CREATED.describe(), ERRORS.describe(), INVOCATIONS.describe(), SECONDS.describe()];
+pub const FAMILIES: &[Description] = &[
+    CREATED.describe(),
+    COPIED.describe(),
+    ERRORS.describe(),
+    FAILED.describe(),
+    INVOCATIONS.describe(),
+    SECONDS.describe(),
+];
 
 const BOUNDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
 
@@ -45,7 +66,9 @@ const LEFT: i64 = 60 * MINUTE;
 pub struct Messages {
     known: Recall<Known>,
     created: Counts<2>,
+    copied: Counts<0>,
     errors: Counts<2>,
+    failed: Counts<4>,
     invocations: Counts<4>,
     seconds: Observations<1>,
 }
@@ -68,27 +91,58 @@ pub struct News {
 
 impl Messages {
     pub fn new(max: usize) -> Self {
+        let mut copied = Counts::new(&COPIED, max);
+        copied.add([], 0.0);
         Self {
             known: Recall::new(Some(DAY)),
             created: Counts::new(&CREATED, max),
+            copied,
+            failed: Counts::new(&FAILED, max),
             errors: Counts::new(&ERRORS, max),
             invocations: Counts::new(&INVOCATIONS, max),
             seconds: Observations::new(&SECONDS, BOUNDS, max),
         }
     }
 
-    /// Counts what is new of a message, and tells; `None` when that cannot be told of one so old.
-    pub fn see(&mut self, identity: Identity, message: &Message<'_>, sight: Sight) -> Option<News> {
+    /// Makes the series of an answer's labels begin at 0.
+    pub fn begin(&mut self, labels: Labels<'_>) {
+        let Labels { endpoint, model, agent } = labels;
+        for side in ["user", "assistant"] {
+            self.created.add([endpoint, side], 0.0);
+        }
+        for error_type in USUAL {
+            self.errors.add([endpoint, error_type], 0.0);
+            self.failed.add([endpoint, model, agent, error_type], 0.0);
+        }
+    }
+
+    /// Counts what is new of a message, and tells; `None` when that cannot be told of one so old. Of a copy only that it
+    /// is there is new.
+    pub fn see(
+        &mut self,
+        identity: Identity,
+        message: &Message<'_>,
+        places: &Places,
+        sight: Sight,
+    ) -> Option<News> {
         let (known, is_new) = self.known.recall(identity, sight)?;
-        let endpoint = message.endpoint.as_deref().unwrap_or(UNKNOWN);
+        let Labels { endpoint, model, agent } = places.of_message(message);
+        let is_from_user = message.is_from_user == Some(true);
         if is_new {
-            let side = if message.is_from_user == Some(true) { "user" } else { "assistant" };
+            let side = if is_from_user { "user" } else { "assistant" };
             self.created.add([endpoint, side], sight.weight());
         }
-        if (message.error || message.has_error_part) && !known.has_failed {
+        if message.is_copy {
+            self.copied.add([], if is_new { sight.weight() } else { 0.0 });
+            return Some(News { is_new, is_finished: false });
+        }
+        if message.has_failed() && !known.has_failed {
             known.has_failed = true;
-            let error_type = message.error_type.as_deref().unwrap_or(UNKNOWN);
+            let error_type = message.error_type.unwrap_or(UNKNOWN);
             self.errors.add([endpoint, error_type], sight.weight());
+            if !is_from_user {
+                self.failed.add([endpoint, model, agent, error_type], sight.weight());
+            }
         }
         let is_left = message.created.is_some_and(|created| created < sight.at.before(LEFT));
         let is_over = !message.unfinished || is_left;
@@ -96,7 +150,10 @@ impl Messages {
         for call in calls.take_while(|call| is_over || call.outcome.is_some()) {
             known.calls = known.calls.saturating_add(1);
             let Parts { tool, server, kind } = Parts::of(call);
-            self.invocations.add([tool, server, kind, status(call.outcome)], sight.weight());
+            let api = if kind == ACTION { places.api(server) } else { server.to_owned() };
+            for (status, weight) in [("ok", 0.0), ("error", 0.0), (status(call.outcome), sight.weight())] {
+                self.invocations.add([tool, &api, kind, status], weight);
+            }
             if let Some(seconds) = call.seconds {
                 self.seconds.observe([tool], seconds, sight.is_history);
             }
@@ -112,6 +169,8 @@ impl Messages {
 
     pub fn export(&self, samples: &mut Samples) {
         self.created.export(samples);
+        self.copied.export(samples);
+        self.failed.export(samples);
         self.errors.export(samples);
         self.invocations.export(samples);
         self.seconds.export(samples);
@@ -121,17 +180,20 @@ impl Messages {
 const fn status(outcome: Option<Outcome>) -> &'static str {
     match outcome {
         Some(Outcome::Completed) => "ok",
+        Some(Outcome::Errored) => "error",
         Some(Outcome::Failed) => "failed",
         Some(Outcome::Cancelled) => "cancelled",
         None => UNKNOWN,
     }
 }
 
+const ACTION: &str = "action";
+
 /// What the full name of a tool is put together from.
 #[derive(Debug, PartialEq)]
 struct Parts<'a> {
     tool: &'a str,
-    /// The MCP server, or the domain of an action; empty for the others.
+    /// The MCP server, or LibreChat's name of the API of an action; empty for the others.
     server: &'a str,
     kind: &'static str,
 }
@@ -148,7 +210,7 @@ impl<'a> Parts<'a> {
             return Self { tool: name, server, kind: "mcp" };
         }
         if let Some((tool, server)) = name.rsplit_once("_action_") {
-            return Self { tool, server, kind: "action" };
+            return Self { tool, server, kind: ACTION };
         }
         if name.starts_with(HANDOFF) {
             // The agent's id follows: a label for each would say little.

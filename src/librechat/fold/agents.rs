@@ -55,6 +55,12 @@ static BY_USER: Family<2> = Family::gauge(
     "Number of messages by agent and user",
 );
 
+static INFO: Family<4> = Family::gauge(
+    "librechat_agent_info",
+    ["agent_id", "agent", "provider", "model"],
+    "Always 1: the name of an agent, and the endpoint and the model that answer for it, by its id",
+);
+
 #[derive(Clone, Debug, Default)]
 pub struct Agents {
     ids: Numbered<Box<str>>,
@@ -116,6 +122,7 @@ impl Fold for Agents {
         UNIQUE_USERS_30D.describe(),
         CREATED.describe(),
         BY_USER.describe(),
+        INFO.describe(),
     ];
 
     fn absorb(&mut self, record: &Record<'_>) {
@@ -171,6 +178,9 @@ impl Fold for Agents {
             samples.push(&UNIQUE_USERS, [label], count(usage.users.len()));
             samples.push_mean(&MESSAGES_PER_USE, [label], usage.messages, usage.conversations);
         }
+        for labels in names.agents() {
+            samples.push(&INFO, labels, 1.0);
+        }
         for (author, number) in &self.authors {
             samples.push(&CREATED, [names.domain(author.as_ref())], count(*number));
         }
@@ -196,7 +206,7 @@ fn export_recent(scope: &Scope<'_>, samples: &mut Samples) {
         Answerer::Model(_) | Answerer::Assistant(_) => None,
     });
     let label = |model: Option<Number>| model.and_then(|model| labels.get(model).copied().flatten());
-    let uses = scope.recent.turns(scope.start(Window::Month)).map(|turn| (turn.model, turn.user));
+    let uses = scope.recent.turns(scope.span(Window::Month)).map(|turn| (turn.model, turn.user));
     let mut uses: Vec<_> = uses.filter(|(model, _)| label(*model).is_some()).collect();
     uses.sort_unstable();
     uses.dedup();
@@ -230,7 +240,12 @@ mod tests {
     }
 
     fn agent(id: &'static str, name: Option<&'static str>) -> Record<'static> {
-        Record::Agent(Agent { id: Some(id.into()), name: name.map(Into::into), author: Some(Id::from("u1")) })
+        Record::Agent(Agent {
+            id: Some(id.into()),
+            name: name.map(Into::into),
+            author: Some(Id::from("u1")),
+            ..Agent::default()
+        })
     }
 
     #[test]
@@ -256,6 +271,9 @@ mod tests {
             [
                 r#"librechat_agent_avg_messages_per_use{agent="Helper | one"} 1.3333333333333333"#,
                 r#"librechat_agent_avg_messages_per_use{agent="agent_3"} 1"#,
+                r#"librechat_agent_info{agent_id="agent_1",agent="Helper | one",provider="unknown",model="unknown"} 1"#,
+                r#"librechat_agent_info{agent_id="agent_2",agent="Helper | one",provider="unknown",model="unknown"} 1"#,
+                r#"librechat_agent_info{agent_id="agent_3",agent="agent_3",provider="unknown",model="unknown"} 1"#,
                 r#"librechat_agent_last_used_age_seconds{agent="Helper | one"} 2591997"#,
                 r#"librechat_agent_last_used_age_seconds{agent="agent_3"} 2592001"#,
                 r#"librechat_agent_unique_users_30d{agent="Helper | one"} 2"#,

@@ -23,6 +23,22 @@ static EMPTY: Family<0> = Family::gauge(
     "Number of users whose balance record is at or below 0 (only where there are balance records)",
 );
 
+static RESERVED: Family<0> = Family::gauge(
+    "librechat_balance_reserved_credits",
+    [],
+    "Credits set aside for answers that are being given, of which 1,000,000 are 1 USD (only where LibreChat sets any aside)",
+);
+static BY_DOMAIN: Family<1> = Family::gauge(
+    "librechat_balance_credits_by_email_domain",
+    ["email_domain"],
+    "Credits that users may still spend by their email domain (only where there are balance records)",
+);
+static BY_USER: Family<1> = Family::gauge(
+    "librechat_balance_credits_by_user",
+    ["id"],
+    "Credits that a user may still spend (only where there are balance records)",
+);
+
 /// The oldest record of each user.
 #[derive(Clone, Debug, Default)]
 pub struct Balances(BTreeMap<Id, Oldest>);
@@ -32,6 +48,7 @@ struct Oldest {
     /// `None` is an `_id` of an odd type, which tells no age.
     id: Option<Id>,
     credits: Option<f64>,
+    reserved: Option<f64>,
 }
 
 impl Oldest {
@@ -54,11 +71,17 @@ impl Balances {
 }
 
 impl Fold for Balances {
-    const FAMILIES: &'static [Description] = &[CREDITS.describe(), EMPTY.describe()];
+    const FAMILIES: &'static [Description] = &[
+        CREDITS.describe(),
+        EMPTY.describe(),
+        RESERVED.describe(),
+        BY_DOMAIN.describe(),
+        BY_USER.describe(),
+    ];
 
     fn absorb(&mut self, record: &Record<'_>) {
-        if let Record::Balance(Balance { id, user: Some(user), credits }) = record {
-            self.take(user, Oldest { id: id.clone(), credits: *credits });
+        if let Record::Balance(Balance { id, user: Some(user), credits, reserved }) = record {
+            self.take(user, Oldest { id: id.clone(), credits: *credits, reserved: *reserved });
         }
     }
 
@@ -66,11 +89,19 @@ impl Fold for Balances {
         other.0.iter().for_each(|(user, balance)| self.take(user, balance.clone()));
     }
 
-    fn export_totals(&self, _names: &Names<'_>, samples: &mut Samples) {
+    fn export_totals(&self, names: &Names<'_>, samples: &mut Samples) {
         let credits: Vec<f64> = self.0.values().filter_map(|balance| balance.credits).collect();
         if !credits.is_empty() {
             samples.push(&CREDITS, [], credits.iter().sum());
             samples.push(&EMPTY, [], count(credits.iter().filter(|credits| **credits <= 0.0).count()));
+        }
+        for (user, balance) in &self.0 {
+            balance.reserved.into_iter().for_each(|reserved| samples.push(&RESERVED, [], reserved));
+            let Some(credits) = balance.credits else { continue };
+            samples.push(&BY_DOMAIN, [names.domain(Some(user))], credits);
+            if let Some(user) = names.user_label(Some(user)) {
+                samples.push(&BY_USER, [&user], credits);
+            }
         }
     }
 }
@@ -82,7 +113,7 @@ mod tests {
 
     fn balance(id: Option<u8>, user: Option<&str>, credits: Option<f64>) -> Record<'static> {
         let id = id.map(|id| Id::from([id; 12]));
-        Record::Balance(Balance { id, user: user.map(Id::from), credits })
+        Record::Balance(Balance { id, user: user.map(Id::from), credits, reserved: None })
     }
 
     #[test]
@@ -101,7 +132,11 @@ mod tests {
         ];
         assert_eq!(
             lines::<Balances>(&records, &[], 0),
-            ["librechat_balance_credits 7.5", "librechat_users_without_balance 2"]
+            [
+                "librechat_balance_credits 7.5",
+                r#"librechat_balance_credits_by_email_domain{email_domain="unknown"} 7.5"#,
+                "librechat_users_without_balance 2"
+            ]
         );
         let reversed: Vec<_> = records.iter().rev().cloned().collect();
         assert_eq!(lines::<Balances>(&reversed, &[], 0), lines::<Balances>(&records, &[], 0));

@@ -38,8 +38,8 @@ impl Fold for Banners {
             banner.from.is_some_and(|from| from <= scope.at) && banner.to.is_none_or(|to| to >= scope.at)
         });
         samples.push(&ACTIVE, [], count(active.count()));
-        let day = scope.start(Window::Day);
-        samples.push(&SHARED, [], count(self.links.iter().filter(|at| **at >= day).count()));
+        let day = scope.span(Window::Day);
+        samples.push(&SHARED, [], count(self.links.iter().filter(|at| day.contains(**at)).count()));
     }
 }
 

@@ -119,7 +119,7 @@ impl Fold for Conversations {
         for (family, window) in
             [(&NEW_DAY, Window::Day), (&NEW_WEEK, Window::Week), (&NEW_MONTH, Window::Month)]
         {
-            samples.push(family, [], count(scope.recent.begun(scope.start(window)).count()));
+            samples.push(family, [], count(scope.recent.begun(scope.span(window)).count()));
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Cost in USD as LibreChat reckons it, over all time and lately.
 //!
 //! Only transactions of a known model have a cost: |tokenValue| / 10^6, or |rawAmount| × (rate, else 1) / 10^6 where
-//! there is no tokenValue or it is 0, as the Node exporter has it.
+//! there is no tokenValue or it is 0, as the Node exporter has it. What comes to a positive number is a credit, which the
+//! Node exporter takes for a cost: LibreChat gives the user something back.
+//!
+//! An agent's cost is that of the rows that name it, and of the conversations with it where rows name nobody. Only ids
+//! that begin with `agent_` are those of agents: chats without one have ids of an endpoint and a model.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +14,9 @@ use super::{Fold, Mean};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::record::id::{Id, Key};
-use crate::librechat::record::{Record, Transaction};
+use crate::librechat::record::{Record, Transaction, is_agent};
 use crate::librechat::scope::{Names, Scope, UNKNOWN, Window};
-use crate::librechat::table::Table;
+use crate::librechat::table::{Combine, Table};
 
 static SUM: Family<1> =
     Family::gauge("librechat_transaction_cost_sum", ["tokenType"], "Cost in USD by token type");
@@ -40,7 +44,17 @@ static BY_GROUP: Family<1> = Family::gauge(
 static BY_AGENT: Family<1> = Family::gauge(
     "librechat_transaction_cost_by_agent",
     ["agent"],
-    "Cost in USD of the conversations with an agent",
+    "Cost in USD of an agent, its sub-agents included, by what its rows say, else by the agent of the conversation",
+);
+static BY_ENDPOINT: Family<1> = Family::gauge(
+    "librechat_cost_usd_by_endpoint",
+    ["endpoint"],
+    "Cost in USD by the conversation's endpoint",
+);
+static TOKENS_BY_ENDPOINT: Family<1> = Family::gauge(
+    "librechat_tokens_by_endpoint",
+    ["endpoint"],
+    "Tokens spent by the conversation's endpoint, those of rows without a price included",
 );
 static PER_CONVERSATION: Family<0> =
     Family::gauge("librechat_cost_per_conversation_avg", [], "Cost in USD per conversation");
@@ -59,14 +73,39 @@ pub fn priced_model<'a>(row: &'a Transaction<'_>) -> Option<&'a str> {
     row.model.as_deref().filter(|model| !matches!(*model, UNKNOWN | "UNKNOWN"))
 }
 
-/// What a row cost.
+/// What a row adds to the user's credits: below 0 where it was spent.
+fn credits(row: &Transaction<'_>) -> Option<f64> {
+    let value = row.token_value.filter(|value| *value != 0.0);
+    value.or_else(|| Some(row.raw_amount? * row.rate.unwrap_or(1.0)))
+}
+
+/// What a row cost: nothing where it is a credit.
 pub fn usd(row: &Transaction<'_>) -> Option<f64> {
     priced_model(row)?;
-    let credits = row
-        .token_value
-        .filter(|value| *value != 0.0)
-        .or_else(|| Some(row.raw_amount? * row.rate.unwrap_or(1.0)));
-    credits.map(|credits| credits.abs() / CREDITS_PER_USD)
+    let credits = credits(row).filter(|credits| *credits <= 0.0)?;
+    Some(credits.abs() / CREDITS_PER_USD)
+}
+
+/// What a row gave to the user in USD: bought, refilled or granted, or given back at a negative price.
+pub fn granted_usd(row: &Transaction<'_>) -> Option<f64> {
+    credits(row).filter(|credits| *credits > 0.0).map(|credits| credits / CREDITS_PER_USD)
+}
+
+/// What was spent in a conversation.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spent {
+    usd: f64,
+    /// Of that, what no row says whose it is.
+    unclaimed: f64,
+    tokens: f64,
+}
+
+impl Combine for Spent {
+    fn combine(&mut self, other: Self) {
+        self.usd += other.usd;
+        self.unclaimed += other.unclaimed;
+        self.tokens += other.tokens;
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -74,9 +113,37 @@ pub struct Cost {
     by_type: BTreeMap<String, Mean>,
     by_model: BTreeMap<String, f64>,
     by_user: Table<Option<Id>, f64>,
-    by_conversation: Table<Key, f64>,
+    /// By the id of the agent, of the rows that name one.
+    by_agent: BTreeMap<String, f64>,
+    /// `None` is of rows without a conversation.
+    by_conversation: Table<Option<Key>, Spent>,
     users: f64,
     conversations: f64,
+}
+
+impl Cost {
+    /// By agent: what rows say, and what they leave to their conversations.
+    fn agents<'a>(&'a self, names: &Names<'a>) -> BTreeMap<&'a str, f64> {
+        let mut agents: BTreeMap<&str, f64> = BTreeMap::new();
+        for (id, usd) in &self.by_agent {
+            *agents.entry(id).or_default() += usd;
+        }
+        for (conversation, spent) in self.by_conversation.iter().filter(|(_, spent)| spent.unclaimed > 0.0) {
+            if let Some(id) = conversation.and_then(|id| names.conversation_agent(id)) {
+                *agents.entry(id).or_default() += spent.unclaimed;
+            }
+        }
+        agents
+    }
+
+    fn endpoints<'a>(&self, names: &Names<'a>) -> BTreeMap<&'a str, Spent> {
+        let mut endpoints: BTreeMap<&str, Spent> = BTreeMap::new();
+        for (conversation, spent) in self.by_conversation.iter() {
+            let endpoint = conversation.and_then(|id| names.conversation_endpoint(id));
+            endpoints.entry(endpoint.unwrap_or(UNKNOWN)).or_default().combine(spent);
+        }
+        endpoints
+    }
 }
 
 impl Fold for Cost {
@@ -89,6 +156,8 @@ impl Fold for Cost {
         BY_DOMAIN.describe(),
         BY_GROUP.describe(),
         BY_AGENT.describe(),
+        BY_ENDPOINT.describe(),
+        TOKENS_BY_ENDPOINT.describe(),
         PER_CONVERSATION.describe(),
         DAY.describe(),
         WEEK.describe(),
@@ -101,13 +170,24 @@ impl Fold for Cost {
             Record::User(_) => self.users += 1.0,
             Record::Conversation(_) => self.conversations += 1.0,
             Record::Transaction(row) => {
+                let is_spent = matches!(row.token_type.as_deref(), Some("prompt" | "completion"));
+                let tokens = row.raw_amount.filter(|_| is_spent && granted_usd(row).is_none());
+                let claimed = row.agent.as_deref();
+                let spent = Spent {
+                    usd: usd(row).unwrap_or_default(),
+                    unclaimed: if claimed.is_none() { usd(row).unwrap_or_default() } else { 0.0 },
+                    tokens: tokens.unwrap_or_default().abs(),
+                };
+                if spent.usd > 0.0 || spent.tokens > 0.0 {
+                    self.by_conversation.add(row.conversation, spent);
+                }
                 let (Some(model), Some(usd)) = (priced_model(row), usd(row)) else { return };
                 let token_type = row.token_type.as_deref().unwrap_or(UNKNOWN);
                 self.by_type.entry(token_type.to_owned()).or_default().add(usd);
                 *self.by_model.entry(model.to_owned()).or_default() += usd;
                 self.by_user.add(row.user.clone(), usd);
-                if let Some(conversation) = row.conversation {
-                    self.by_conversation.add(conversation, usd);
+                if let Some(agent) = claimed.filter(|id| is_agent(id)) {
+                    *self.by_agent.entry(agent.to_owned()).or_default() += usd;
                 }
             }
             _ => {}
@@ -119,6 +199,7 @@ impl Fold for Cost {
             self.by_type.entry(token_type.clone()).or_default().merge(*mean);
         }
         merge(&mut self.by_model, &other.by_model);
+        merge(&mut self.by_agent, &other.by_agent);
         self.by_user.merge(&other.by_user);
         self.by_conversation.merge(&other.by_conversation);
         self.users += other.users;
@@ -154,14 +235,12 @@ impl Fold for Cost {
             }
         }
         domains.iter().for_each(|(domain, usd)| samples.push(&BY_DOMAIN, [domain], *usd));
-        let mut agents: BTreeMap<_, f64> = BTreeMap::new();
-        for (conversation, usd) in self.by_conversation.iter() {
-            if let Some(agent) = names.conversation_agent(*conversation) {
-                *agents.entry(agent).or_default() += usd;
-            }
+        for (agent, usd) in self.agents(names) {
+            samples.push(&BY_AGENT, [names.agent(agent)], usd);
         }
-        for (agent, usd) in agents {
-            samples.push(&BY_AGENT, [names.agent(names.conversation_agent_id(agent))], usd);
+        for (endpoint, spent) in self.endpoints(names) {
+            samples.push(&BY_ENDPOINT, [endpoint], spent.usd);
+            samples.push(&TOKENS_BY_ENDPOINT, [endpoint], spent.tokens);
         }
     }
 
@@ -169,7 +248,7 @@ impl Fold for Cost {
         let windows = [(&DAY, Window::Day), (&WEEK, Window::Week), (&MONTH, Window::Month)];
         let starts = windows.map(|(_, window)| scope.start(window));
         let mut sums = [0.0; 3];
-        scope.recent.spendings(scope.start(Window::Month)).for_each(|spending| {
+        scope.recent.spendings(scope.span(Window::Month)).for_each(|spending| {
             for (sum, start) in sums.iter_mut().zip(starts) {
                 *sum += if spending.at >= start { spending.usd } else { 0.0 };
             }
@@ -190,7 +269,7 @@ mod tests {
     #[test]
     fn each_group_of_a_user_has_the_users_cost_once() {
         let row = |user: &str, credits: f64| {
-            let (user, token_value) = (Some(Id::from(user)), Some(credits * CREDITS_PER_USD));
+            let (user, token_value) = (Some(Id::from(user)), Some(-credits * CREDITS_PER_USD));
             Record::Transaction(Transaction {
                 user,
                 token_value,
@@ -261,6 +340,8 @@ mod tests {
             lines_with::<Cost>(options, &records, &[], 1_000 + 24 * 3_600_000),
             [
                 "librechat_cost_per_conversation_avg 10",
+                "librechat_cost_usd_by_endpoint{endpoint=\"unknown\"} 10",
+                "librechat_tokens_by_endpoint{endpoint=\"unknown\"} 0",
                 "librechat_transaction_cost_24h 9",
                 "librechat_transaction_cost_30d 10",
                 "librechat_transaction_cost_7d 10",
@@ -274,5 +355,61 @@ mod tests {
                 "librechat_transaction_cost_total_usd 10",
             ]
         );
+    }
+
+    /// Rows D51, D56 and D57, finding F5.
+    #[test]
+    fn d57_a_row_says_whose_cost_it_is_and_an_ephemeral_agent_is_none() {
+        let conversation = |id: &'static str, agent: &'static str, endpoint: &'static str| {
+            Record::Conversation(Conversation {
+                id: Some(id.into()),
+                agent: Some(agent.into()),
+                endpoint: Some(endpoint.into()),
+                ..Conversation::default()
+            })
+        };
+        let others = [
+            conversation("moved", "agent_B", "agents"),
+            conversation("old", "agent_A", "agents"),
+            conversation("plain", "openAI__gpt-4o___GPT", "OpenRouter"),
+        ];
+        let row = |conversation: &'static str, agent: Option<&'static str>, usd: f64| {
+            Record::Transaction(Transaction {
+                conversation: Some(conversation.into()),
+                agent: agent.map(Into::into),
+                model: Some("m".into()),
+                token_type: Some("prompt".into()),
+                raw_amount: Some(-usd.abs() * 10.0),
+                token_value: Some(-usd * CREDITS_PER_USD),
+                ..Transaction::default()
+            })
+        };
+        let records = [
+            row("moved", Some("agent_A"), 3.0),
+            row("moved", Some("agent_B"), 1.0),
+            row("gone", Some("agent_A"), 7.0),
+            row("old", None, 0.5),
+            row("old", Some("openAI__gpt-4o___GPT"), 0.25),
+            row("plain", None, 2.0),
+            // A price below 0: the user was given something.
+            row("plain", None, -382.0),
+        ];
+        let lines = lines_with::<Cost>(Options::default(), &records, &others, 0);
+        let is_shown = |line: &&String| line.contains("by_agent") || line.contains("by_endpoint");
+        let shown: Vec<_> = lines.iter().filter(is_shown).cloned().collect();
+        assert_eq!(
+            shown,
+            [
+                r#"librechat_cost_usd_by_endpoint{endpoint="OpenRouter"} 2"#,
+                r#"librechat_cost_usd_by_endpoint{endpoint="agents"} 4.75"#,
+                r#"librechat_cost_usd_by_endpoint{endpoint="unknown"} 7"#,
+                r#"librechat_tokens_by_endpoint{endpoint="OpenRouter"} 20"#,
+                r#"librechat_tokens_by_endpoint{endpoint="agents"} 47.5"#,
+                r#"librechat_tokens_by_endpoint{endpoint="unknown"} 70"#,
+                r#"librechat_transaction_cost_by_agent{agent="agent_A"} 10.5"#,
+                r#"librechat_transaction_cost_by_agent{agent="agent_B"} 1"#,
+            ]
+        );
+        assert!(lines.contains(&"librechat_transaction_cost_total_usd 13.75".to_owned()), "{lines:?}");
     }
 }

@@ -87,8 +87,8 @@ impl Fold for Files {
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         for (family, window) in [(&DAY, Window::Day), (&WEEK, Window::Week)] {
-            let from = scope.start(window);
-            samples.push(family, [], count(self.made.iter().filter(|at| **at >= from).count()));
+            let span = scope.span(window);
+            samples.push(family, [], count(self.made.iter().filter(|at| span.contains(**at)).count()));
         }
     }
 }

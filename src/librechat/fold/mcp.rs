@@ -64,7 +64,7 @@ impl Fold for Mcp {
         let mut all = 0;
         let is_mcp = scope.recent.of_names(|name| name.contains(DELIMITER));
         let mut calls: Vec<(Number, Option<Number>)> = Vec::new();
-        for call in scope.recent.calls(scope.start(Window::Month)) {
+        for call in scope.recent.calls(scope.span(Window::Month)) {
             all += 1;
             if is_mcp.get(call.tool) == Some(&true) {
                 calls.push((call.tool, call.user));

@@ -13,12 +13,21 @@ static TOKEN_AVG: Family<0> = Family::gauge(
     [],
     "Mean tokenCount of the messages that have a numeric one",
 );
-static ERRORS: Family<0> =
-    Family::gauge("librechat_error_message_count", [], "Number of messages marked as errors");
+static ERRORS: Family<0> = Family::gauge(
+    "librechat_error_message_count",
+    [],
+    "Number of messages marked as errors, as the Node exporter has it: a provider's failure is not (see \
+     librechat_failed_answers_total)",
+);
 static UNFINISHED: Family<0> =
     Family::gauge("librechat_conversation_unfinished_count", [], "Number of messages marked as unfinished");
-static ATTACHMENTS: Family<0> =
-    Family::gauge("librechat_message_with_attachments_count", [], "Number of messages with attachments");
+static ATTACHMENTS: Family<0> = Family::gauge(
+    "librechat_message_with_attachments_count",
+    [],
+    "Number of messages with attachments, which are what tools gave out (see librechat_messages_with_files)",
+);
+static FILES: Family<0> =
+    Family::gauge("librechat_messages_with_files", [], "Number of messages with files that users attached");
 static PLUGINS: Family<0> =
     Family::gauge("librechat_message_plugin_usage_percent", [], "Percentage of messages that used a plugin");
 
@@ -29,6 +38,7 @@ pub struct Messages {
     errors: f64,
     unfinished: f64,
     with_attachments: f64,
+    with_files: f64,
     with_plugin: f64,
 }
 
@@ -39,6 +49,7 @@ impl Fold for Messages {
         ERRORS.describe(),
         UNFINISHED.describe(),
         ATTACHMENTS.describe(),
+        FILES.describe(),
         PLUGINS.describe(),
     ];
 
@@ -51,6 +62,7 @@ impl Fold for Messages {
         self.errors += f64::from(u8::from(message.error));
         self.unfinished += f64::from(u8::from(message.unfinished));
         self.with_attachments += f64::from(u8::from(message.has_attachments));
+        self.with_files += f64::from(u8::from(message.has_files));
         self.with_plugin += f64::from(u8::from(message.has_plugin));
     }
 
@@ -60,6 +72,7 @@ impl Fold for Messages {
         self.errors += other.errors;
         self.unfinished += other.unfinished;
         self.with_attachments += other.with_attachments;
+        self.with_files += other.with_files;
         self.with_plugin += other.with_plugin;
     }
 
@@ -69,6 +82,7 @@ impl Fold for Messages {
         samples.push(&ERRORS, [], self.errors);
         samples.push(&UNFINISHED, [], self.unfinished);
         samples.push(&ATTACHMENTS, [], self.with_attachments);
+        samples.push(&FILES, [], self.with_files);
         samples.push(&PLUGINS, [], percent(self.with_plugin, self.count));
     }
 }

@@ -26,7 +26,7 @@ impl Fold for PromptCache {
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         let mut models: ByNumber<Mean> = ByNumber::default();
-        for prompt in scope.recent.prompts(scope.start(Window::Month)) {
+        for prompt in scope.recent.prompts(scope.span(Window::Month)) {
             let (cached, tokens) = (f64::from(prompt.cached), f64::from(prompt.tokens));
             models.update(prompt.model, |ratio| ratio.merge(Mean { sum: cached, count: tokens }));
         }

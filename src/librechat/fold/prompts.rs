@@ -74,7 +74,7 @@ impl Fold for Prompts {
 mod tests {
     use super::*;
     use crate::librechat::fold::testing::lines;
-    use crate::librechat::record::{PromptGroup, Typed};
+    use crate::librechat::record::{Action, PromptGroup, Typed};
 
     #[test]
     fn prompts_are_counted_not_roles_and_missing_labels_have_names() {
@@ -86,7 +86,7 @@ mod tests {
             group(Some(""), None),
             group(None, Some(6.0)),
             Record::Prompt(Typed { kind: Some("text".into()) }),
-            Record::Action(Typed::default()),
+            Record::Action(Action::default()),
         ];
         assert_eq!(
             lines::<Prompts>(&records, &[], 0),

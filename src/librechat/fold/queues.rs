@@ -3,7 +3,7 @@
 //! Both have a closed set of statuses; any other is `other`. All statuses of a collection are told of as soon as it has a
 //! document, none before: an older LibreChat has no queue, which is not an empty one.
 
-use super::{Fold, count};
+use super::{Fold, Mean, count};
 use crate::exposition::cap::OTHER;
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
@@ -28,6 +28,12 @@ static RUNS: Family<1> = Family::gauge(
     "Number of runs of schedules by status, of the 90 days for which they are kept (only where there are any)",
 );
 
+static RUN_SECONDS: Family<1> = Family::gauge(
+    "librechat_schedule_run_mean_seconds",
+    ["status"],
+    "Mean time of the runs of schedules by status, of the 90 days for which they are kept (only where LibreChat stores it)",
+);
+
 const TURN_STATUSES: [&str; 7] = ["reserving", "queued", "claimed", "admitted", "cancelled", "dead", OTHER];
 const RUN_STATUSES: [&str; 8] = [
     "started",
@@ -46,6 +52,7 @@ const WAITING: [&str; 3] = ["reserving", "queued", "claimed"];
 pub struct Queues {
     turns: [Turns; TURN_STATUSES.len()],
     runs: [usize; RUN_STATUSES.len()],
+    seconds: [Mean; RUN_STATUSES.len()],
 }
 
 /// Turns of one status.
@@ -74,7 +81,8 @@ fn is_shown(status: &str, count: usize) -> bool {
 }
 
 impl Fold for Queues {
-    const FAMILIES: &'static [Description] = &[TURNS.describe(), OLDEST.describe(), RUNS.describe()];
+    const FAMILIES: &'static [Description] =
+        &[TURNS.describe(), OLDEST.describe(), RUNS.describe(), RUN_SECONDS.describe()];
 
     fn absorb(&mut self, record: &Record<'_>) {
         match record {
@@ -87,6 +95,11 @@ impl Fold for Queues {
                 if let Some(runs) = slot(&RUN_STATUSES, &mut self.runs, run.status.as_deref()) {
                     *runs += 1;
                 }
+                if let (Some(mean), Some(seconds)) =
+                    (slot(&RUN_STATUSES, &mut self.seconds, run.status.as_deref()), run.seconds)
+                {
+                    mean.add(seconds);
+                }
             }
             _ => {}
         }
@@ -95,6 +108,7 @@ impl Fold for Queues {
     fn merge(&mut self, other: &Self) {
         self.turns.iter_mut().zip(other.turns).for_each(|(turns, other)| turns.add(other));
         self.runs.iter_mut().zip(other.runs).for_each(|(runs, other)| *runs += other);
+        self.seconds.iter_mut().zip(other.seconds).for_each(|(mean, other)| mean.merge(other));
     }
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
@@ -108,6 +122,9 @@ impl Fold for Queues {
                     samples.push(&OLDEST, [status], scope.at.seconds_since(oldest).max(0.0));
                 }
             }
+        }
+        for (status, mean) in RUN_STATUSES.iter().zip(self.seconds) {
+            samples.push_mean(&RUN_SECONDS, [status], mean.sum, mean.count);
         }
         if self.runs.iter().any(|runs| *runs > 0) {
             for (status, runs) in RUN_STATUSES.iter().zip(self.runs) {
@@ -159,11 +176,17 @@ mod tests {
 
     #[test]
     fn runs_are_counted_by_status_and_a_librechat_without_them_claims_nothing() {
-        let run = |status: &'static str| Record::ScheduleRun(ScheduleRun { status: Some(status.into()) });
+        let run = |status: &'static str| {
+            Record::ScheduleRun(ScheduleRun {
+                status: Some(status.into()),
+                seconds: (status == "success").then_some(2.5),
+            })
+        };
         let records = ["success", "success", "skipped_balance", "error"].map(run);
         assert_eq!(
             lines::<Queues>(&records, &[], 0),
             [
+                r#"librechat_schedule_run_mean_seconds{status="success"} 2.5"#,
                 r#"librechat_schedule_runs{status="error"} 1"#,
                 r#"librechat_schedule_runs{status="interrupted"} 0"#,
                 r#"librechat_schedule_runs{status="requires_action"} 0"#,

@@ -45,8 +45,8 @@ impl Fold for Retention {
     }
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
-        let month = scope.start(Window::Month);
-        samples.push(&NEW, [], count(self.0.values().filter(|created| **created >= month).count()));
+        let month = scope.span(Window::Month);
+        samples.push(&NEW, [], count(self.0.values().filter(|created| month.contains(**created)).count()));
         for (family, window) in [(&WEEK, Window::Week), (&MONTH, Window::Month)] {
             let from = scope.start(window);
             let is_old = |id: &Id| self.0.get(id).is_some_and(|created| *created <= from);

@@ -104,7 +104,7 @@ impl Fold for Satisfaction {
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
         let mut votes: ByNumber<Votes> = ByNumber::default();
         let mut rated = [(Rating::ThumbsUp, Vec::new()), (Rating::ThumbsDown, Vec::new())];
-        scope.recent.turns(scope.start(Window::Month)).for_each(|turn| {
+        scope.recent.turns(scope.span(Window::Month)).for_each(|turn| {
             let users = rated.iter_mut().find(|(rating, _)| turn.rating == Some(*rating));
             users.into_iter().for_each(|(_, users)| users.push(turn.user));
             if let Some(model) = turn.model.filter(|_| turn.is_answer) {

@@ -37,6 +37,12 @@ static BY_MODEL_AND_USER: Family<3> = Family::gauge(
     "Sum of the absolute rawAmount by model, token type and user",
 );
 
+static BY_USER: Family<1> = Family::gauge(
+    "librechat_transaction_token_sum_by_user",
+    ["id"],
+    "Sum of the absolute rawAmount by user, of rows of a model",
+);
+
 #[derive(Clone, Debug, Default)]
 pub struct Tokens {
     all: Mean,
@@ -83,6 +89,7 @@ impl Fold for Tokens {
         PER_MESSAGE.describe(),
         RATIO.describe(),
         BY_MODEL_AND_USER.describe(),
+        BY_USER.describe(),
     ];
 
     fn absorb(&mut self, record: &Record<'_>) {
@@ -150,6 +157,7 @@ impl Fold for Tokens {
             let user = number.and_then(|user| self.users.value(user));
             if let Some(user) = names.user_label(user) {
                 samples.push(&BY_MODEL_AND_USER, [self.model(*kind), self.token_type(*kind), &user], tokens);
+                samples.push(&BY_USER, [&user], tokens);
             }
         }
         for ((kind, domain), tokens) in by_domain {

@@ -27,12 +27,14 @@ static BY_WEEKDAY: Family<1> = Family::gauge(
 static ERRORS: Family<0> = Family::gauge(
     "librechat_message_error_rate_30d",
     [],
-    "Percentage of the messages of the last 30 days that are errors",
+    "Percentage of the messages of the last 30 days that are marked as errors, as the Node exporter has it: a provider's \
+     failure is not (see librechat_failed_answer_ratio_30d)",
 );
 static ERRORS_BY_MODEL: Family<1> = Family::gauge(
     "librechat_message_error_rate_by_model",
     ["model"],
-    "Percentage of a model's messages of the last 30 days that are errors",
+    "Percentage of a model's messages of the last 30 days that are marked as errors, as the Node exporter has it: a \
+     provider's failure is not (see librechat_failed_answer_ratio_30d)",
 );
 
 const HOUR: i64 = 60 * MINUTE;
@@ -57,12 +59,12 @@ impl Fold for Traffic {
     fn merge(&mut self, _other: &Self) {}
 
     fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
-        let [day, week, month] = [Window::Day, Window::Week, Window::Month].map(|window| scope.start(window));
+        let [day, week] = [Window::Day, Window::Week].map(|window| scope.start(window));
         let (mut of_day, mut of_week) = (0.0, 0.0);
         let (mut by_hour, mut by_weekday) = ([0.0; 24], [0.0; 7]);
         let (mut all, mut errors) = (0.0, 0.0);
         let mut by_model: ByNumber<(f64, f64)> = ByNumber::default();
-        scope.recent.turns(month).for_each(|turn| {
+        scope.recent.turns(scope.span(Window::Month)).for_each(|turn| {
             let hour = turn.at.0.rem_euclid(DAY) / HOUR;
             // 1970 began on a Thursday; the week begins on a Sunday.
             let weekday = (turn.at.0.div_euclid(DAY) + 4).rem_euclid(7);

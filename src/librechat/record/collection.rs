@@ -4,25 +4,36 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Collection {
     Users,
+    AclEntries,
     Actions,
+    AgentApiKeys,
     AgentQueuedTurns,
+    AgentTriggerDeliveries,
     Agents,
+    ArtifactApps,
     Assistants,
+    AuditLogs,
     Balances,
     Banners,
+    ChatProjects,
     ConversationTags,
     Conversations,
     Files,
     Groups,
     Keys,
+    McpServers,
+    MemoryEntries,
     Messages,
+    Passkeys,
     PluginAuths,
     Presets,
     PromptGroups,
     Prompts,
     ScheduleRuns,
+    Schedules,
     Sessions,
     SharedLinks,
+    Skills,
     Tokens,
     ToolCalls,
     Transactions,
@@ -31,25 +42,36 @@ pub enum Collection {
 impl Collection {
     pub const ALL: &'static [Self] = &[
         Self::Users,
+        Self::AclEntries,
         Self::Actions,
+        Self::AgentApiKeys,
         Self::AgentQueuedTurns,
+        Self::AgentTriggerDeliveries,
         Self::Agents,
+        Self::ArtifactApps,
         Self::Assistants,
+        Self::AuditLogs,
         Self::Balances,
         Self::Banners,
+        Self::ChatProjects,
         Self::ConversationTags,
         Self::Conversations,
         Self::Files,
         Self::Groups,
         Self::Keys,
+        Self::McpServers,
+        Self::MemoryEntries,
         Self::Messages,
+        Self::Passkeys,
         Self::PluginAuths,
         Self::Presets,
         Self::PromptGroups,
         Self::Prompts,
         Self::ScheduleRuns,
+        Self::Schedules,
         Self::Sessions,
         Self::SharedLinks,
+        Self::Skills,
         Self::Tokens,
         Self::ToolCalls,
         Self::Transactions,
@@ -80,6 +102,17 @@ impl Collection {
             Self::SharedLinks => "sharedlinks",
             Self::Tokens => "tokens",
             Self::ToolCalls => "toolcalls",
+            Self::AclEntries => "aclentries",
+            Self::AgentApiKeys => "agentapikeys",
+            Self::AgentTriggerDeliveries => "agenttriggerdeliveries",
+            Self::ArtifactApps => "artifactapps",
+            Self::AuditLogs => "auditlogs",
+            Self::ChatProjects => "chatprojects",
+            Self::McpServers => "mcpservers",
+            Self::MemoryEntries => "memoryentries",
+            Self::Passkeys => "passkeys",
+            Self::Schedules => "schedules",
+            Self::Skills => "skills",
             Self::Transactions => "transactions",
         }
     }
@@ -101,6 +134,9 @@ impl Collection {
                 Projected::Field("inputTokens"),
                 Projected::Field("writeTokens"),
                 Projected::Field("readTokens"),
+                Projected::Field("messageId"),
+                Projected::Field("agentId"),
+                Projected::Field("rootAgentId"),
             ],
             Self::Users => &[
                 Projected::Field("createdAt"),
@@ -108,26 +144,48 @@ impl Collection {
                 Projected::Field("provider"),
                 Projected::Field("role"),
                 Projected::Field("emailVerified"),
+                Projected::Field("twoFactorEnabled"),
+                Projected::Field("termsAccepted"),
                 Projected::Field("idOnTheSource"),
             ],
-            Self::Agents => &[Projected::Field("id"), Projected::Field("name"), Projected::Field("author")],
+            Self::Agents => &[
+                Projected::Field("id"),
+                Projected::Field("name"),
+                Projected::Field("author"),
+                Projected::Field("provider"),
+                Projected::Field("model"),
+                Projected::Field("category"),
+                Projected::Field("is_promoted"),
+                Projected::Field("mcpServerNames"),
+            ],
             Self::Conversations => &[
                 Projected::Field("conversationId"),
                 Projected::Field("createdAt"),
                 Projected::Field("endpoint"),
+                Projected::Field("model"),
                 Projected::Field("agent_id"),
+                Projected::Field("isArchived"),
+                Projected::Field("isTemporary"),
                 Projected::IsNotNull("subagentThread"),
             ],
-            Self::Balances => &[Projected::Field("user"), Projected::Field("tokenCredits")],
+            Self::Balances => &[
+                Projected::Field("user"),
+                Projected::Field("tokenCredits"),
+                Projected::Field("reservedCredits"),
+            ],
             Self::Groups => &[Projected::Field("name"), Projected::Field("memberIds")],
             Self::AgentQueuedTurns => &[Projected::Field("status"), Projected::Field("createdAt")],
-            Self::ScheduleRuns => &[Projected::Field("status")],
+            Self::ScheduleRuns => &[Projected::Field("status"), Projected::Field("durationMs")],
             Self::ConversationTags => &[Projected::Field("tag"), Projected::Field("count")],
             Self::Files => &[
                 Projected::Field("user"),
                 Projected::Field("createdAt"),
                 Projected::Field("bytes"),
                 Projected::Field("type"),
+                Projected::Field("source"),
+                Projected::Field("context"),
+                Projected::Field("status"),
+                Projected::Field("conversationId"),
             ],
             Self::Sessions => &[Projected::Field("createdAt"), Projected::Field("expiration")],
             Self::Banners => &[Projected::Field("displayFrom"), Projected::Field("displayTo")],
@@ -135,8 +193,19 @@ impl Collection {
                 &[Projected::Field("toolId"), Projected::Field("createdAt"), Projected::Field("updatedAt")]
             }
             Self::PromptGroups => &[Projected::Field("category"), Projected::Field("numberOfGenerations")],
-            Self::Prompts | Self::Actions => &[Projected::Field("type")],
+            Self::Prompts => &[Projected::Field("type")],
+            Self::Actions => &[Projected::Field("type"), Projected::Field("metadata.domain")],
             Self::SharedLinks => &[Projected::Field("createdAt")],
+            Self::AclEntries => &[
+                Projected::Field("principalType"),
+                Projected::Field("resourceType"),
+                Projected::Field("resourceId"),
+            ],
+            Self::AgentApiKeys => &[Projected::Field("lastUsedAt")],
+            Self::AgentTriggerDeliveries => &[Projected::Field("status"), Projected::Field("createdAt")],
+            Self::AuditLogs => &[Projected::Field("category"), Projected::Field("outcome")],
+            Self::MemoryEntries => &[Projected::Field("userId"), Projected::Field("tokenCount")],
+            Self::Schedules => &[Projected::Field("enabled")],
             _ => &[],
         }
     }
@@ -155,6 +224,7 @@ const MESSAGES: &[Projected] = &[
     Projected::Field("tokenCount"),
     Projected::Field("error"),
     Projected::Field("unfinished"),
+    Projected::Field("finish_reason"),
     Projected::Field("feedback.rating"),
     Projected::Field("feedback.tag"),
     Projected::Field("content.type"),
@@ -164,7 +234,9 @@ const MESSAGES: &[Projected] = &[
     Projected::Field("content.tool_call.runStepStatus"),
     Projected::Field("content.tool_call.runStepDurationMs"),
     Projected::ErrorType { name: "errorType", flag: "error", text: "text", parts: "content" },
+    Projected::FailedTools { name: "failedTools", parts: "content" },
     Projected::HasItems("attachments"),
+    Projected::HasItems("files"),
     Projected::IsNotNull("plugin"),
 ];
 
@@ -177,9 +249,11 @@ pub enum Projected {
     HasItems(&'static str),
     /// Only whether it is there and not null.
     IsNotNull(&'static str),
-    /// Only which of [`ERROR_TYPES`] the text of an error names: the `text` of a message with `error`, or the `error` of
-    /// a part of type `error`.
+    /// Only what the [pattern of errors](super::errors::pattern) finds in the text of one: the `text` of a message with
+    /// `error`, and the `error` of a part of type `error`.
     ErrorType { name: &'static str, flag: &'static str, text: &'static str, parts: &'static str },
+    /// Only of which calls of tools the output is an error text.
+    FailedTools { name: &'static str, parts: &'static str },
 }
 
 impl Projected {
@@ -189,7 +263,8 @@ impl Projected {
             Self::Field(name)
             | Self::HasItems(name)
             | Self::IsNotNull(name)
-            | Self::ErrorType { name, .. } => name,
+            | Self::ErrorType { name, .. }
+            | Self::FailedTools { name, .. } => name,
         }
     }
 
@@ -198,37 +273,8 @@ impl Projected {
         let fields = match self {
             Self::Field(name) | Self::HasItems(name) | Self::IsNotNull(name) => [Some(name), None, None],
             Self::ErrorType { flag, text, parts, .. } => [Some(flag), Some(text), Some(parts)],
+            Self::FailedTools { parts, .. } => [Some(parts), None, None],
         };
         fields.into_iter().flatten().map(|name| name.split_once('.').map_or(name, |(top, _)| top))
     }
 }
-
-/// The values of `type` in the JSON that LibreChat writes as the text of an error: its own error types and violations.
-pub const ERROR_TYPES: &[&str] = &[
-    "INPUT_LENGTH",
-    "auth_failed",
-    "ban",
-    "compaction_failed",
-    "concurrent",
-    "endpoint_models_not_loaded",
-    "expired_user_key",
-    "file_upload_limit",
-    "final_context_overflow",
-    "google_error",
-    "illegal_model_request",
-    "invalid_agent_provider",
-    "invalid_user_key",
-    "message_limit",
-    "missing_model",
-    "model_not_found",
-    "model_rate_limit",
-    "models_not_loaded",
-    "moderation",
-    "no_base_url",
-    "no_user_key",
-    "refusal",
-    "stream_expired",
-    "token_balance",
-    "tool_call_limit",
-    "upstream_model_error",
-];

@@ -1,13 +1,15 @@
 //! From a BSON document to a [`Record`], in one pass over its elements and without copying texts.
 
+use std::borrow::Cow;
+
 use mongodb::bson::{RawBsonRef, RawDocument};
 
 use super::fields::{Fields, Oddities, is_null};
-use super::id::Id;
+use super::id::{Id, Key};
 use super::{
-    Agent, Balance, Banner, Collection, Conversation, ConversationTag, Feedback, File, Group, Invocation,
-    Message, Outcome, PromptGroup, QueuedTurn, Rating, Record, ScheduleRun, Session, SharedLink, ToolCall,
-    Transaction, Typed, User,
+    Action, Agent, Balance, Banner, Collection, Conversation, ConversationTag, Feedback, File, Group,
+    Invocation, Message, Moment, Outcome, PromptGroup, QueuedTurn, Rating, Record, ScheduleRun, Session,
+    SharedLink, ToolCall, Transaction, Typed, User, errors,
 };
 
 /// Sees `document` as a record of `collection`. Never fails: what cannot be read is absent, and noted.
@@ -30,16 +32,41 @@ pub fn record<'a>(collection: Collection, document: &'a RawDocument) -> (Record<
         Collection::ToolCalls => Record::ToolCall(fields.tool_call(document)),
         Collection::PromptGroups => Record::PromptGroup(fields.prompt_group(document)),
         Collection::Prompts => Record::Prompt(fields.typed(document)),
-        Collection::Actions => Record::Action(fields.typed(document)),
+        Collection::Actions => Record::Action(fields.action(document)),
         Collection::SharedLinks => Record::SharedLink(fields.shared_link(document)),
+        Collection::AclEntries
+        | Collection::AgentApiKeys
+        | Collection::AgentTriggerDeliveries
+        | Collection::ArtifactApps
+        | Collection::AuditLogs
+        | Collection::ChatProjects
+        | Collection::McpServers
+        | Collection::MemoryEntries
+        | Collection::Passkeys
+        | Collection::Schedules
+        | Collection::Skills => Record::Item(fields.item(collection, document)),
         other => Record::Document(other),
     };
     (record, fields.oddities)
 }
 
+/// What the ids begin with that the agents' API gives its answers.
+const OF_API: &[&str] = &["chatcmpl-", "resp_"];
+
+/// Documents are made within a second of their date, but the clocks of LibreChat and MongoDB may differ.
+const MADE_WITHIN: i64 = 60_000;
+
+/// Whether a document is younger than its date: forks, duplicates and imports keep the date of what they copy, and get a
+/// new `_id`.
+fn is_copy(document: &RawDocument, created: Option<Moment>) -> bool {
+    let made = document.get_object_id("_id").ok().and_then(|id| Id::from(id.bytes()).time());
+    made.zip(created).is_some_and(|(made, created)| made.before(MADE_WITHIN) > created)
+}
+
 impl Fields {
     fn message<'a>(&mut self, document: &'a RawDocument) -> Message<'a> {
         let mut message = Message::default();
+        let mut failed_tools = Vec::new();
         self.each(document, |fields, name, value| match name {
             "messageId" => message.id = fields.key("messageId", value),
             "parentMessageId" => message.parent = fields.key("parentMessageId", value),
@@ -52,20 +79,48 @@ impl Fields {
             "isCreatedByUser" => message.is_from_user = fields.flag_or_none("isCreatedByUser", value),
             "tokenCount" => message.token_count = fields.number("tokenCount", value),
             "error" => message.error = fields.flag("error", value),
+            "finish_reason" => message.finish_reason = fields.text("finish_reason", value),
             "unfinished" => message.unfinished = fields.flag("unfinished", value),
             "attachments" => message.has_attachments = fields.flag("attachments", value),
             "plugin" => message.has_plugin = fields.flag("plugin", value),
             "feedback" => message.feedback = fields.feedback(value),
             "content" => fields.content(value, &mut message),
-            "errorType" => message.error_type = fields.text("errorType", value),
+            "errorType" => {
+                message.error_type = fields.text("errorType", value).as_deref().and_then(errors::kind)
+            }
+            "failedTools" => failed_tools = fields.flags("failedTools", value),
+            "files" => message.has_files = fields.flag("files", value),
             _ => {}
         });
+        message.is_copy = is_copy(document, message.created);
+        for (call, has_failed) in message.invocations.iter_mut().zip(failed_tools) {
+            if has_failed && !matches!(call.outcome, Some(Outcome::Failed | Outcome::Cancelled)) {
+                call.outcome = Some(Outcome::Errored);
+            }
+        }
         message
+    }
+
+    /// An array of texts.
+    fn texts<'a>(&mut self, field: &'static str, value: RawBsonRef<'a>) -> Vec<Cow<'a, str>> {
+        let RawBsonRef::Array(texts) = value else {
+            return self.absent(field, value).unwrap_or_default();
+        };
+        texts.into_iter().filter_map(|text| self.text(field, text.ok()?)).collect()
+    }
+
+    /// An array of booleans.
+    fn flags(&mut self, field: &'static str, value: RawBsonRef<'_>) -> Vec<bool> {
+        let RawBsonRef::Array(flags) = value else {
+            return self.absent(field, value).unwrap_or_default();
+        };
+        flags.into_iter().map(|flag| flag.is_ok_and(|flag| self.flag(field, flag))).collect()
     }
 
     fn transaction<'a>(&mut self, document: &'a RawDocument) -> Transaction<'a> {
         // LibreChat's own reckoning takes an amount that is not there for 0.
         let mut transaction = Transaction { raw_amount: Some(0.0), ..Transaction::default() };
+        let (mut agent, mut root) = (None, None);
         self.each(document, |fields, name, value| match name {
             "user" => transaction.user = fields.id("user", value),
             "createdAt" => transaction.created = fields.moment("createdAt", value),
@@ -79,8 +134,16 @@ impl Fields {
             "inputTokens" => transaction.input_tokens = fields.number("inputTokens", value),
             "writeTokens" => transaction.write_tokens = fields.number("writeTokens", value),
             "readTokens" => transaction.read_tokens = fields.number("readTokens", value),
+            "messageId" => {
+                let id = fields.text("messageId", value);
+                transaction.message = id.as_deref().map(Key::from);
+                transaction.is_of_api = id.is_some_and(|id| OF_API.iter().any(|own| id.starts_with(own)));
+            }
+            "agentId" => agent = fields.text("agentId", value),
+            "rootAgentId" => root = fields.text("rootAgentId", value),
             _ => {}
         });
+        transaction.agent = root.or(agent).filter(|id| !id.is_empty());
         transaction
     }
 
@@ -92,6 +155,8 @@ impl Fields {
             "email" => user.email = fields.text("email", value),
             "provider" => user.provider = fields.text("provider", value),
             "role" => user.role = fields.text("role", value),
+            "twoFactorEnabled" => user.has_two_factor = fields.flag_or_none("twoFactorEnabled", value),
+            "termsAccepted" => user.has_accepted_terms = fields.flag_or_none("termsAccepted", value),
             "emailVerified" => user.email_verified = fields.flag("emailVerified", value),
             "idOnTheSource" => {
                 let id = fields.text("idOnTheSource", value).filter(|id| !id.is_empty());
@@ -108,6 +173,11 @@ impl Fields {
             "id" => agent.id = fields.text("id", value),
             "name" => agent.name = fields.text("name", value),
             "author" => agent.author = fields.id("author", value),
+            "provider" => agent.provider = fields.text("provider", value),
+            "model" => agent.model = fields.text("model", value),
+            "category" => agent.category = fields.text("category", value),
+            "is_promoted" => agent.is_promoted = fields.flag_or_none("is_promoted", value),
+            "mcpServerNames" => agent.mcp_servers = fields.texts("mcpServerNames", value),
             _ => {}
         });
         agent
@@ -119,10 +189,14 @@ impl Fields {
             "conversationId" => conversation.id = fields.key("conversationId", value),
             "createdAt" => conversation.created = fields.moment("createdAt", value),
             "endpoint" => conversation.endpoint = fields.text("endpoint", value),
+            "model" => conversation.model = fields.text("model", value),
             "agent_id" => conversation.agent = fields.text("agent_id", value),
+            "isArchived" => conversation.is_archived = fields.flag_or_none("isArchived", value),
+            "isTemporary" => conversation.is_temporary = fields.flag_or_none("isTemporary", value),
             "subagentThread" => conversation.is_subagent = fields.flag("subagentThread", value),
             _ => {}
         });
+        conversation.is_copy = is_copy(document, conversation.created);
         conversation
     }
 
@@ -143,6 +217,10 @@ impl Fields {
             "createdAt" => file.created = fields.moment("createdAt", value),
             "bytes" => file.bytes = fields.number("bytes", value),
             "type" => file.kind = fields.text("type", value),
+            "source" => file.source = fields.text("source", value),
+            "context" => file.context = fields.text("context", value),
+            "status" => file.status = fields.text("status", value),
+            "conversationId" => file.conversation = fields.key("conversationId", value),
             _ => {}
         });
         file
@@ -178,6 +256,7 @@ impl Fields {
             "_id" => balance.id = fields.id("_id", value),
             "user" => balance.user = fields.id("user", value),
             "tokenCredits" if !is_null(value) => balance.credits = fields.number("tokenCredits", value),
+            "reservedCredits" => balance.reserved = fields.number("reservedCredits", value),
             _ => {}
         });
         balance
@@ -217,10 +296,13 @@ impl Fields {
 
     fn schedule_run<'a>(&mut self, document: &'a RawDocument) -> ScheduleRun<'a> {
         let mut run = ScheduleRun::default();
-        self.each(document, |fields, name, value| {
-            if name == "status" {
-                run.status = fields.text("status", value);
+        self.each(document, |fields, name, value| match name {
+            "status" => run.status = fields.text("status", value),
+            "durationMs" => {
+                let millis = fields.number("durationMs", value).filter(|millis| *millis >= 0.0);
+                run.seconds = millis.map(|millis| millis / 1_000.0);
             }
+            _ => {}
         });
         run
     }
@@ -254,6 +336,22 @@ impl Fields {
             }
         });
         typed
+    }
+
+    fn action<'a>(&mut self, document: &'a RawDocument) -> Action<'a> {
+        let mut action = Action::default();
+        self.each(document, |fields, name, value| match (name, value) {
+            ("_id", value) => action.id = fields.id("_id", value),
+            ("type", value) => action.kind = fields.text("type", value),
+            ("metadata", RawBsonRef::Document(metadata)) => fields.each(metadata, |fields, name, value| {
+                if name == "domain" {
+                    action.domain = fields.text("metadata", value).filter(|domain| !domain.is_empty());
+                }
+            }),
+            ("metadata", other) => action.domain = fields.absent("metadata", other),
+            _ => {}
+        });
+        action
     }
 
     fn shared_link(&mut self, document: &RawDocument) -> SharedLink {
@@ -360,6 +458,8 @@ impl Fields {
         Invocation { tool: tool.or(function).unwrap_or_default(), ..invocation }
     }
 }
+
+mod items;
 
 #[cfg(test)]
 mod tests;
