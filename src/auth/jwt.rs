@@ -128,7 +128,7 @@ impl Authorizer for Jwt {
     }
 
     fn subject(&self, caller: &Caller<'_>) -> Option<Subject> {
-        let token = Token::read(caller.credentials.of("Bearer")?, &self.settings.algorithms).ok()?;
+        let token = Token::read(caller.credentials.of("Bearer")?, &self.algorithms).ok()?;
         token.claims.get("sub").and_then(Value::as_str).map(Subject::new)
     }
 
