@@ -113,7 +113,7 @@ fn item(collection: Collection, created: Moment, index: u32) -> Item<'static> {
         kind: pick(kinds, index),
         detail: pick(details, index),
         resource: Some(user_id(index % 5)),
-        is_on: index % 3 != 0,
+        is_on: !index.is_multiple_of(3),
         tokens: Some(f64::from(index + 4)),
         used: Some(created),
         ..Item::of(collection)
@@ -131,7 +131,7 @@ fn record(collection: Collection, created: Moment, index: u32) -> Record<'static
             context: pick(&["message_attachment", "agents", "image_generation"], index),
             status: pick(&["ready", "ready", "ready", "failed"], index),
             // Of a conversation that is gone.
-            conversation: (index % 19 == 0).then(|| "demo-conversation-that-is-gone".into()),
+            conversation: index.is_multiple_of(19).then(|| "demo-conversation-that-is-gone".into()),
         }),
         Collection::AclEntries
         | Collection::AgentApiKeys

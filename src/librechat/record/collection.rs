@@ -121,23 +121,7 @@ impl Collection {
     pub const fn projection(self) -> &'static [Projected] {
         match self {
             Self::Messages => MESSAGES,
-            Self::Transactions => &[
-                Projected::Field("user"),
-                Projected::Field("createdAt"),
-                Projected::Field("conversationId"),
-                Projected::Field("model"),
-                Projected::Field("context"),
-                Projected::Field("tokenType"),
-                Projected::Field("rawAmount"),
-                Projected::Field("rate"),
-                Projected::Field("tokenValue"),
-                Projected::Field("inputTokens"),
-                Projected::Field("writeTokens"),
-                Projected::Field("readTokens"),
-                Projected::Field("messageId"),
-                Projected::Field("agentId"),
-                Projected::Field("rootAgentId"),
-            ],
+            Self::Transactions => TRANSACTIONS,
             Self::Users => &[
                 Projected::Field("createdAt"),
                 Projected::Field("email"),
@@ -177,16 +161,7 @@ impl Collection {
             Self::AgentQueuedTurns => &[Projected::Field("status"), Projected::Field("createdAt")],
             Self::ScheduleRuns => &[Projected::Field("status"), Projected::Field("durationMs")],
             Self::ConversationTags => &[Projected::Field("tag"), Projected::Field("count")],
-            Self::Files => &[
-                Projected::Field("user"),
-                Projected::Field("createdAt"),
-                Projected::Field("bytes"),
-                Projected::Field("type"),
-                Projected::Field("source"),
-                Projected::Field("context"),
-                Projected::Field("status"),
-                Projected::Field("conversationId"),
-            ],
+            Self::Files => FILES,
             Self::Sessions => &[Projected::Field("createdAt"), Projected::Field("expiration")],
             Self::Banners => &[Projected::Field("displayFrom"), Projected::Field("displayTo")],
             Self::ToolCalls => {
@@ -210,6 +185,35 @@ impl Collection {
         }
     }
 }
+
+const TRANSACTIONS: &[Projected] = &[
+    Projected::Field("user"),
+    Projected::Field("createdAt"),
+    Projected::Field("conversationId"),
+    Projected::Field("model"),
+    Projected::Field("context"),
+    Projected::Field("tokenType"),
+    Projected::Field("rawAmount"),
+    Projected::Field("rate"),
+    Projected::Field("tokenValue"),
+    Projected::Field("inputTokens"),
+    Projected::Field("writeTokens"),
+    Projected::Field("readTokens"),
+    Projected::Field("messageId"),
+    Projected::Field("agentId"),
+    Projected::Field("rootAgentId"),
+];
+
+const FILES: &[Projected] = &[
+    Projected::Field("user"),
+    Projected::Field("createdAt"),
+    Projected::Field("bytes"),
+    Projected::Field("type"),
+    Projected::Field("source"),
+    Projected::Field("context"),
+    Projected::Field("status"),
+    Projected::Field("conversationId"),
+];
 
 const MESSAGES: &[Projected] = &[
     Projected::Field("messageId"),

@@ -86,7 +86,7 @@ impl Fields {
             "feedback" => message.feedback = fields.feedback(value),
             "content" => fields.content(value, &mut message),
             "errorType" => {
-                message.error_type = fields.text("errorType", value).as_deref().and_then(errors::kind)
+                message.error_type = fields.text("errorType", value).as_deref().and_then(errors::kind);
             }
             "failedTools" => failed_tools = fields.flags("failedTools", value),
             "files" => message.has_files = fields.flag("files", value),
