@@ -140,7 +140,7 @@ impl Reader<'_> {
                 ("http_server_config", Value::Object(section)) => found = headers::read(self, section),
                 ("rate_limit", Value::Object(section)) => self.rate_limit(section),
                 ("tls_server_config" | "http_server_config" | "rate_limit", _) => {
-                    self.fault(key, "must be a mapping")
+                    self.fault(key, "must be a mapping");
                 }
                 _ => self.fault(key, "is not a key of a web configuration file"),
             }

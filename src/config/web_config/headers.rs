@@ -35,7 +35,8 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Map<String, Value>) -> Hea
                     .fault(&format!("http_server_config.{key}"), "has a value of another type than it takes");
             }
             _ => {
-                reader.fault(&format!("http_server_config.{key}"), "is not a key of a web configuration file")
+                reader
+                    .fault(&format!("http_server_config.{key}"), "is not a key of a web configuration file");
             }
         }
     }

@@ -39,10 +39,10 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Map<String, Value>) {
         match (key.as_str(), value) {
             (_, Value::Null) => {}
             ("cert_file", Value::String(path)) => {
-                file(reader, "TLS_CERT_FILE", "tls_server_config.cert_file", path)
+                file(reader, "TLS_CERT_FILE", "tls_server_config.cert_file", path);
             }
             ("key_file", Value::String(path)) => {
-                file(reader, "TLS_KEY_FILE", "tls_server_config.key_file", path)
+                file(reader, "TLS_KEY_FILE", "tls_server_config.key_file", path);
             }
             ("client_ca_file", Value::String(path)) => {
                 file(reader, "TLS_CLIENT_CA_FILE", "tls_server_config.client_ca_file", path);
@@ -68,7 +68,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Map<String, Value>) {
             }
             ("prefer_server_cipher_suites", Value::Bool(false)) => {}
             _ if KEYS.contains(&key.as_str()) => {
-                fault(reader, key, "has a value of another type than it takes")
+                fault(reader, key, "has a value of another type than it takes");
             }
             _ => fault(reader, key, "is not a key of a web configuration file"),
         }
