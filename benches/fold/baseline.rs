@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use librechat_exporter::librechat::mongo::capabilities::Capabilities;
 use librechat_exporter::librechat::mongo::projection::projection;
 use librechat_exporter::librechat::record::Collection;
 use mongodb::Database;
@@ -22,7 +23,8 @@ pub(crate) async fn read(database: &Database, order: Order) -> (u64, Duration) {
     for collection in Collection::ALL {
         let documents = database.collection::<RawDocumentBuf>(collection.name());
         let sort = (order == Order::Id).then(|| doc! { "$sort": { "_id": 1 } });
-        let pipeline = sort.into_iter().chain([doc! { "$project": projection(*collection) }]);
+        let pipeline =
+            sort.into_iter().chain([doc! { "$project": projection(*collection, &Capabilities::default()) }]);
         let query = documents.aggregate(pipeline).batch_size(1_000);
         let mut cursor = query.with_type::<RawDocumentBuf>().await.unwrap();
         while cursor.advance().await.unwrap() {

@@ -157,13 +157,13 @@ impl Keys {
             }
             (Some(path), None) => {
                 let path = path.clone();
-                self.from_file(vars, path)
+                self.supplied_by_file(vars, path)
             }
             (None, _) => self.fetched(vars, proxies),
         }
     }
 
-    fn from_file(&self, vars: &mut Vars, path: PathBuf) -> Option<Supplied> {
+    fn supplied_by_file(&self, vars: &mut Vars, path: PathBuf) -> Option<Supplied> {
         for (name, is_set) in [
             (TOKEN_FILE, self.token_file.is_some()),
             (CA_FILE, self.ca_file.is_some()),

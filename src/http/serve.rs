@@ -197,7 +197,7 @@ async fn revoked(end: Option<Instant>, authorities: Option<watch::Receiver<u64>>
             return;
         }
         // Nobody asks for certificates, or nobody is left who could replace the authorities.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         () = expired => {}

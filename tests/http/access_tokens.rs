@@ -125,7 +125,8 @@ async fn row_286_five_tokens_that_are_badly_signed_lock_their_address() {
     };
     let unknown = |time| forged(time).replacen(&header_of("e1"), &header_of("e2"), 1);
     let opaque = |time: u32| format!("opaque-token-{time}");
-    let cases: [(&str, &dyn Fn(u32) -> String, u16); 5] = [
+    type Case<'a> = (&'a str, &'a dyn Fn(u32) -> String, u16);
+    let cases: [Case<'_>; 5] = [
         ("badly signed", &forged, 429),
         ("an algorithm that is refused", &refused, 429),
         ("row E10: a key that is not published yet", &unknown, 200),

@@ -47,7 +47,7 @@ pub(crate) async fn serve(
     let (limits, listen) = (&config.limits, &config.listen);
     let guard =
         guard::build(config.guard, limits, listen, directory, &mut registry, &mut Vec::new()).unwrap();
-    let exposition = Arc::new(Exposition::new(registry, Duration::MAX, std::time::SystemTime::now()));
+    let exposition = Arc::new(Exposition::new(registry, Duration::MAX, SystemTime::UNIX_EPOCH));
     let metrics_path = config.listen.metrics_path;
     let headers = http::HeaderMap::new();
     let site = Arc::new(Site { exposition, status, guard, requests, metrics_path, headers });

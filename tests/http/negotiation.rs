@@ -159,7 +159,7 @@ async fn protocol_buffers_are_for_those_who_ask_for_them_first() {
                 body
             }
             Some(_) => zstd::decode_all(&*response.body).unwrap(),
-            None => response.body.to_vec(),
+            None => response.body.clone(),
         };
         let names = names(&body);
         for name in [

@@ -24,11 +24,14 @@ const CURVES: [(ObjectIdentifier, &str); 3] = [
 
 const DAMAGED: &str = "it cannot be decoded";
 
+/// A key, or why it is none, with what it is called in a message.
+type Named = (String, Result<Key, &'static str>);
+
 /// Every key in `text`, each with what it is called in a message.
 ///
 /// # Errors
 /// When it is no PEM, or holds what has to stay secret.
-pub(super) fn keys(text: &[u8]) -> Result<Vec<(String, Result<Key, &'static str>)>, &'static str> {
+pub(super) fn keys(text: &[u8]) -> Result<Vec<Named>, &'static str> {
     let text = str::from_utf8(text).map_err(|_| "is neither a JSON Web Key Set nor PEM")?;
     let blocks = blocks(text);
     if blocks.is_empty() {

@@ -79,7 +79,11 @@ fn says(value: &Value, required: &str) -> bool {
 fn reads(value: &Value, required: &str) -> bool {
     match value {
         Value::String(text) => text == required,
-        Value::Number(_) | Value::Bool(_) => value.to_string() == required,
+        Value::Number(number) => {
+            let text = number.to_string();
+            text == required
+        }
+        Value::Bool(flag) => required == if *flag { "true" } else { "false" },
         Value::Null | Value::Array(_) | Value::Object(_) => false,
     }
 }
