@@ -119,7 +119,8 @@ async fn the_server_tells_kinds_of_errors_and_tools_that_failed() {
         let call = doc! { "name": "tool_mcp_s", "output": output, "runStepStatus": "completed" };
         Bson::Document(doc! { "type": "tool_call", "tool_call": call })
     });
-    documents.push(doc! { "content": [&[Bson::Document(doc! { "type": "text" })], &calls[..]].concat() });
+    let content = [&[Bson::Document(doc! { "type": "text" })], &calls[..]].concat();
+    documents.push(doc! { "content": content });
     for document in &mut documents {
         document.insert("_id", ObjectId::new());
         document.insert("createdAt", DateTime::now());
@@ -127,7 +128,6 @@ async fn the_server_tells_kinds_of_errors_and_tools_that_failed() {
         document.insert("model", "m");
         document.insert("isCreatedByUser", false);
     }
-    mongod.database().collection("messages").insert_many(documents).await.unwrap();
     mongod.client().database(DATABASE).collection("messages").insert_many(documents).await.unwrap();
     eventually("every error and every call has its kind", async || {
         let mut seen: BTreeMap<String, f64> = BTreeMap::new();

@@ -1,3 +1,5 @@
+//! Tests of web configuration files: what is taken, and what is refused by name.
+
 use std::fs;
 
 use tempfile::TempDir;

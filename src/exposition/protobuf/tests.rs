@@ -1,3 +1,5 @@
+//! Tests of the protocol buffers: a decoder of their own reads what was written.
+
 use super::*;
 use crate::exposition::buckets::Buckets;
 use crate::exposition::family::Family as Described;

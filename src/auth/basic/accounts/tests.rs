@@ -1,3 +1,5 @@
+//! Tests of accounts: files of users, costs of refusals, what is remembered.
+
 use std::sync::Arc;
 
 use super::*;
