@@ -1,7 +1,7 @@
 """Cost and tokens: where does the money go, and is it well spent?"""
 
 from panels import bars, dashboard, fact, row, series, stat, table
-from variables import AGENT, DOMAIN, GROUP, JOB, MODEL, STARTED, TENANT
+from variables import AGENT, DOMAIN, ENDPOINT, GROUP, JOB, MODEL, STARTED, TENANT
 
 COST = "librechat_cost_usd_total"
 TOKENS = "librechat_tokens_total"
@@ -11,7 +11,7 @@ DASHBOARD = dashboard(
     "librechat-cost",
     "LibreChat / Cost and tokens",
     "What LibreChat's ledger says: by model, by agent, by domain and by group.",
-    variables=[JOB, TENANT, MODEL, AGENT, DOMAIN, GROUP],
+    variables=[JOB, TENANT, MODEL, ENDPOINT, AGENT, DOMAIN, GROUP],
     scope=("job", "tenant"),
     annotations=[STARTED],
     time="now-24h",
@@ -105,8 +105,9 @@ DASHBOARD = dashboard(
         series("Credits granted", "What users were given each hour, by what for.", "currencyUSD",
                [("3600 * sum by (context) (rate(librechat_credits_granted_usd_total{@}[$__rate_interval]))",
                  "{{context}}")], size=(8, 8), stack=True),
-        stat("Answers nobody paid for", "Answers without a transaction in the time chosen: all costs are short of them.",
+        fact("Answers nobody paid for",
+             "Answers without a transaction in the time chosen: all costs are short of them.",
              "short", "sum(increase(librechat_unbilled_answers_total{@}[$__range]))", size=(8, 8), decimals=0,
-             graph="none", thresholds=[(None, "green"), (1, "yellow")]),
+             thresholds=[(None, "green"), (1, "yellow")]),
     ],
 )

@@ -1,6 +1,6 @@
 """Overview: is it used, what does it cost, does it work, are people content?"""
 
-from panels import GOOD_WHEN_LOW, bars, dashboard, row, series, stat, table, words
+from panels import GOOD_WHEN_LOW, bars, dashboard, fact, row, series, stat, table, words
 from variables import ENDPOINT, JOB, MODEL, STARTED, TENANT
 
 RATED = "librechat_feedback_count_by_domain_30d"
@@ -29,10 +29,10 @@ DASHBOARD = dashboard(
         stat("Rated well", "Thumbs up of all ratings of the last 30 days.", "percentunit",
              f'sum({RATED}{{@ rating="thumbsUp"}}) / sum({RATED}{{@}})', decimals=0,
              thresholds=[(None, "red"), (0.5, "yellow"), (0.75, "green")], min=0, max=1, noValue="no ratings"),
-        stat("Errors", "Answers that failed or were refused, of all answers of the time chosen.",
+        fact("Errors", "Answers that failed or were refused, of all answers of the time chosen.",
              "percent", "100 * sum(increase(librechat_failed_answers_total{@}[$__range])) / "
              'sum(increase(librechat_messages_created_total{@ side="assistant"}[$__range]))', decimals=2,
-             graph="none", thresholds=GOOD_WHEN_LOW, noValue="no answers"),
+             thresholds=GOOD_WHEN_LOW, noValue="no answers"),
         stat("Users of 30 days", "Users active in the last 30 days, of all registered. Mean over the exporters chosen.",
              "percent", "avg(librechat_adoption_rate_30d{@})", decimals=0,
              thresholds=[(None, "red"), (20, "yellow"), (50, "green")]),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use mongodb::bson::{Bson, DateTime, doc, oid::ObjectId};
+use mongodb::bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use serde_json::Value;
 
 use crate::exporter::Exporter;
@@ -64,17 +64,12 @@ async fn once_equals_the_ledger_of_a_real_librechat() {
     }
 }
 
-/// What the server evaluates, over documents that LibreChat wrote (findings F2 and F4), and over made-up ones of the same
-/// kinds: only the counters of `serve` show it.
-#[tokio::test]
-async fn the_server_tells_kinds_of_errors_and_tools_that_failed() {
-    let mongod = Mongod::start().await;
-    let exporter = Exporter::serve(&[("MONGO_URI", &mongod.uri()), ("REFRESH_INTERVAL", "1s")]).await;
-    exporter.until_status("/readyz", 200).await;
+/// Messages that failed, and the kind of error that each must be told as.
+fn failures() -> Vec<(Document, &'static str)> {
     let request = "An error occurred while processing the request: ";
     let failed = |text: &str| doc! { "content": [{ "type": "error", "error": format!("{request}{text}") }] };
     let flagged = |text: &str| doc! { "error": true, "text": text };
-    let messages = [
+    vec![
         (
             failed("401 Incorrect API key provided\n\nTroubleshooting URL: x/errors/MODEL_AUTHENTICATION/\n"),
             "http_401",
@@ -99,7 +94,17 @@ async fn the_server_tells_kinds_of_errors_and_tools_that_failed() {
         ),
         (doc! { "content": [{ "type": "error", "error": 7 }, Bson::Null, "x"] }, "unknown"),
         (doc! { "content": { "type": "error" }, "error": true, "text": 3 }, "unknown"),
-    ];
+    ]
+}
+
+/// What the server evaluates, over documents that LibreChat wrote (findings F2 and F4), and over made-up ones of the same
+/// kinds: only the counters of `serve` show it.
+#[tokio::test]
+async fn the_server_tells_kinds_of_errors_and_tools_that_failed() {
+    let mongod = Mongod::start().await;
+    let exporter = Exporter::serve(&[("MONGO_URI", &mongod.uri()), ("REFRESH_INTERVAL", "1s")]).await;
+    exporter.until_status("/readyz", 200).await;
+    let messages = failures();
     let outputs = [
         ("Error: [MCP][x][y] tool call failed: Request timed out", "error"),
         ("Error processing tool: no such tool", "error"),

@@ -6,6 +6,7 @@ use mongodb::bson::{Document, doc};
 
 use crate::exporter::Exporter;
 use crate::exposition::value;
+use crate::login::now;
 use crate::mongod::{DATABASE, load};
 use crate::replica_set::ReplicaSet;
 use crate::servers::eventually;
@@ -26,9 +27,9 @@ async fn d12_figures_that_stand_still_are_said_to_and_local_reads_on() {
         let samples = exporter.scrape().await;
         let lag = value(&samples, "librechat_exporter_majority_lag_seconds");
         let snapshot = value(&samples, "librechat_exporter_snapshot_timestamp_seconds").unwrap();
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+        let instant = now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
         // The data is as old as that, though it has just been read.
-        if lag.is_some_and(|lag| lag >= 20.0) && now - snapshot >= 15.0 {
+        if lag.is_some_and(|lag| lag >= 20.0) && instant - snapshot >= 15.0 {
             Ok(())
         } else {
             Err(format!("{lag:?}"))

@@ -226,11 +226,11 @@ async fn refuse_with_every_code(upstream: u16, refused: &'static str, is_asked_o
     });
     let mut exporter = Exporter::serve(&[("MONGO_URI", &proxy.uri()), ("REFRESH_INTERVAL", "100")]).await;
     exporter.until_status("/readyz", 200).await;
-    for index in 0..CODES.len() {
+    for (index, code) in CODES.iter().enumerate() {
         let before = proxy.count(refused);
         turn.store(index, Ordering::Relaxed);
         if is_asked_often {
-            eventually(&format!("{refused} was refused with {}", CODES[index]), async || {
+            eventually(&format!("{refused} was refused with {code}"), async || {
                 exporter.process.alive()?;
                 if proxy.count(refused) > before { Ok(()) } else { Err("not asked".to_owned()) }
             })
