@@ -132,7 +132,7 @@ pub(crate) fn cases() -> Vec<Case> {
         cases.push(case(49, &[line], Challenged, false));
     }
     let request = Request::new("GET http://alice:p%3Aw@exporter/metrics HTTP/1.1");
-    cases.push(Case { row: 50, request, answer: Challenged, guess: false });
+    cases.push(Case { row: 50, request, answer: Status(400), guess: false });
     cases
 }
 

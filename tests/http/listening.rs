@@ -57,9 +57,12 @@ async fn row_b8_the_metrics_are_at_their_path_and_nowhere_else() {
 
 #[tokio::test]
 async fn row_c2_a_host_that_is_none_is_400() {
-    let program = Program::launch(&[]).await;
+    // Open to this machine alone, it would take the names of loopback only.
+    let program = Program::launch(&[("METRICS_BEARER_TOKEN", TOKEN)]).await;
     let ask = async |host: &str| {
-        let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
+        );
         program.ask(request.as_bytes()).await
     };
     for host in
