@@ -1,4 +1,4 @@
-//! The text of a label's value as it is shown: one line of bounded length, whatever people made of it.
+//! The text of a label's value as it is shown: one line when escaped, of bounded length, whatever people made of it.
 //!
 //! The formats allow any UTF-8, and some readers do not: parsers that split at every Unicode line separator, and limits
 //! on the length of a value that cost the whole scrape (`label_value_length_limit`).
@@ -12,6 +12,8 @@ pub const MAX_BYTES: usize = 512;
 const ELLIPSIS: char = '\u{2026}';
 
 /// The value with a space for each character that ends a line or controls a terminal, cut between two characters.
+///
+/// The line feed stays: the formats escape it as `\n`, and the exporters before this one showed it.
 pub fn one_line(value: &str) -> Cow<'_, str> {
     if value.len() <= MAX_BYTES && !value.contains(is_unprintable) {
         return Cow::Borrowed(value);
@@ -29,9 +31,9 @@ pub fn one_line(value: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// C0 and C1 control characters, U+0085 among them, and the two separators of Unicode.
+/// C0 and C1 control characters but for the line feed, U+0085 among them, and the two separators of Unicode.
 fn is_unprintable(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
+    (character.is_control() && character != '\n') || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -41,12 +43,19 @@ mod tests {
     #[test]
     fn d74_whatever_separates_lines_or_controls_becomes_a_space() {
         for unprintable in [
-            '\0', '\t', '\n', '\u{b}', '\u{c}', '\r', '\u{1b}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{1f}',
-            '\u{7f}', '\u{80}', '\u{85}', '\u{9f}', '\u{2028}', '\u{2029}',
+            '\0', '\t', '\u{b}', '\u{c}', '\r', '\u{1b}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{1f}', '\u{7f}',
+            '\u{80}', '\u{85}', '\u{9f}', '\u{2028}', '\u{2029}',
         ] {
             assert_eq!(one_line(&format!("agent {unprintable}x")), "agent  x", "{unprintable:?}");
         }
-        for kept in ["", " ", "quote\" back\\slash", "\u{1f600}\u{202e}\u{5d0}", "a\u{a0}b\u{200b}\u{feff}"] {
+        for kept in [
+            "",
+            " ",
+            "quote\" back\\slash",
+            "line\nbreak",
+            "\u{1f600}\u{202e}\u{5d0}",
+            "a\u{a0}b\u{200b}\u{feff}",
+        ] {
             assert!(matches!(one_line(kept), Cow::Borrowed(same) if same == kept), "{kept:?}");
         }
     }
