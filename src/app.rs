@@ -71,7 +71,6 @@ fn on_a_thread_of_its_own(
 /// The database of the settings, and what keeps its connection string current.
 pub fn mongo(config: &mut Config) -> Option<(Arc<Mongo>, Vec<Watch>)> {
     let settings = config.mongo.take()?;
-    info!("reading the database {} at {}", settings.settings.database_name(), settings.uri.value.hosts());
     let mongo = Arc::new(Mongo::new(settings.settings));
     let slot = Arc::clone(&mongo);
     let watch = settings.uri.watch(move |secret| Uri::parse(&secret).map(|uri| slot.reconnect(uri)));

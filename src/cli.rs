@@ -174,6 +174,10 @@ fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
             block_on(app::serve(config, demo, Arc::new(app::login::Nobody), Vec::new()))?
         }
         _ => {
+            if let Some(mongo) = &config.mongo {
+                let (database, hosts) = (mongo.settings.database_name(), mongo.uri.value.hosts());
+                info!("reading the database {database} at {hosts}");
+            }
             let (mongo, watches) = app::mongo(&mut config).context("MONGO_URI is missing")?;
             let directory = Arc::new(app::login::LibreChat::new(Arc::clone(&mongo)));
             block_on(app::serve(config, mongo, directory, watches))?

@@ -268,8 +268,8 @@ fn page(text: &str) -> String {
          does not exist, such as a mean over nothing, is left out. An email domain is what follows the first `@` of an \
          address, in lower case, else `unknown`. Beyond `METRICS_MAX_LABEL_VALUES` values of a label the smallest go \
          into `other`, or are left out where they do not add up; beyond `METRICS_MAX_SERIES` series in all so do the \
-         smallest of the families with the most. A value of a label is one line of at most 512 bytes of UTF-8. What the \
-         dollars are is in [cost.md](cost.md).\n\n\
+         smallest of the families with the most. A value of a label has at most 512 bytes of UTF-8, and a space for each \
+         control character. What the dollars are is in [cost.md](cost.md).\n\n\
          A document whose `_id` is more than a minute younger \
          than its `createdAt` is a copy, which forks, duplicates and imports make: it counts in gauges, in \
          `librechat_messages_created_total` and in `librechat_copied_messages_total`, and in nothing else that happens. \

@@ -1,4 +1,5 @@
-//! The text of a label's value as it is shown: one line of bounded length, whatever people made of it.
+//! The text of a label's value as it is shown: without control characters and of bounded length, whatever people made of it.
+//! A line feed stays, since every format escapes it.
 //!
 //! The formats allow any UTF-8, and some readers do not: parsers that split at every Unicode line separator, and limits
 //! on the length of a value that cost the whole scrape (`label_value_length_limit`).
@@ -11,8 +12,8 @@ pub const MAX_BYTES: usize = 512;
 /// Stands at the end of a value that was cut.
 const ELLIPSIS: char = '\u{2026}';
 
-/// The value with a space for each character that ends a line or controls a terminal, cut between two characters.
-pub fn one_line(value: &str) -> Cow<'_, str> {
+/// The value with a space for each character that ends a line unescaped or controls a terminal, cut between two characters.
+pub fn printable(value: &str) -> Cow<'_, str> {
     if value.len() <= MAX_BYTES && !value.contains(is_unprintable) {
         return Cow::Borrowed(value);
     }
@@ -29,9 +30,9 @@ pub fn one_line(value: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// C0 and C1 control characters, U+0085 among them, and the two separators of Unicode.
+/// C0 and C1 control characters but the line feed, U+0085 among them, and the two separators of Unicode.
 fn is_unprintable(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
+    character.is_control() && character != '\n' || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -41,13 +42,20 @@ mod tests {
     #[test]
     fn d74_whatever_separates_lines_or_controls_becomes_a_space() {
         for unprintable in [
-            '\0', '\t', '\n', '\u{b}', '\u{c}', '\r', '\u{1b}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{1f}',
-            '\u{7f}', '\u{80}', '\u{85}', '\u{9f}', '\u{2028}', '\u{2029}',
+            '\0', '\t', '\u{b}', '\u{c}', '\r', '\u{1b}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{1f}', '\u{7f}',
+            '\u{80}', '\u{85}', '\u{9f}', '\u{2028}', '\u{2029}',
         ] {
-            assert_eq!(one_line(&format!("agent {unprintable}x")), "agent  x", "{unprintable:?}");
+            assert_eq!(printable(&format!("agent {unprintable}x")), "agent  x", "{unprintable:?}");
         }
-        for kept in ["", " ", "quote\" back\\slash", "\u{1f600}\u{202e}\u{5d0}", "a\u{a0}b\u{200b}\u{feff}"] {
-            assert!(matches!(one_line(kept), Cow::Borrowed(same) if same == kept), "{kept:?}");
+        for kept in [
+            "",
+            " ",
+            "two\nlines",
+            "quote\" back\\slash",
+            "\u{1f600}\u{202e}\u{5d0}",
+            "a\u{a0}b\u{200b}\u{feff}",
+        ] {
+            assert!(matches!(printable(kept), Cow::Borrowed(same) if same == kept), "{kept:?}");
         }
     }
 
@@ -65,7 +73,7 @@ mod tests {
             ("\u{2028}".repeat(512), " ".repeat(512)),
             ("\u{2028}".repeat(513), format!("{}\u{2026}", " ".repeat(509))),
         ] {
-            let shown = one_line(&value);
+            let shown = printable(&value);
             assert_eq!(shown, expected);
             assert!(shown.len() <= MAX_BYTES);
         }

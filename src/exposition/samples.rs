@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 
 use super::buckets::Buckets;
 use super::family::{Description, Family, Kind};
-use super::label::one_line;
+use super::label::printable;
 use super::protobuf::Natives;
 
 /// Samples by family. Families and samples come out in a fixed order, so that equal collections render equally.
@@ -227,7 +227,7 @@ fn write_number(metric: &mut MetricEncoder<'_>, kind: Kind, value: f64) -> fmt::
 
 /// The values of labels as readers can bear them.
 fn shown<const L: usize>(labels: [&str; L]) -> Vec<String> {
-    labels.map(|label| one_line(label).into_owned()).into()
+    labels.map(|label| printable(label).into_owned()).into()
 }
 
 struct Labels<'a> {

@@ -86,7 +86,7 @@ impl Found {
         let trimmed = raw.trim_matches(is_blank);
         let quote = trimmed.chars().next().filter(|first| QUOTES.contains(first));
         let inner = quote.and_then(|quote| trimmed.strip_prefix(quote)?.strip_suffix(quote));
-        let mut value = inner.unwrap_or(trimmed).to_owned();
+        let mut value = unquoted(trimmed);
         if quote == Some('"') {
             value = value.replace("\\n", "\n").replace("\\r", "\r");
         }
@@ -106,6 +106,40 @@ impl Found {
 }
 
 const QUOTES: [char; 3] = ['\'', '"', '`'];
+
+/// The text without pairs of quotation marks around whole lines, as a multi-line regular expression takes them away: beside
+/// a value that is quoted as a whole, that is also what stands behind U+2028 and U+2029, which end lines there.
+fn unquoted(text: &str) -> String {
+    let (mut value, mut rest, mut begins_line) = (String::with_capacity(text.len()), text, true);
+    while let Some(first) = rest.chars().next() {
+        let after = rest.strip_prefix(first).unwrap_or_default();
+        if begins_line
+            && QUOTES.contains(&first)
+            && let Some((inner, behind)) =
+                last_at_an_end(after, first).and_then(|at| after.split_at_checked(at))
+        {
+            value.push_str(inner);
+            rest = behind.strip_prefix(first).unwrap_or_default();
+            begins_line = false;
+        } else {
+            value.push(first);
+            rest = after;
+            begins_line = ends_line(first);
+        }
+    }
+    value
+}
+
+/// Where the last quotation mark is that a line ends with.
+fn last_at_an_end(text: &str, quote: char) -> Option<usize> {
+    let at_an_end =
+        |at: usize| text.get(at + 1..).is_some_and(|behind| behind.chars().next().is_none_or(ends_line));
+    text.rmatch_indices(quote).map(|(at, _)| at).find(|at| at_an_end(*at))
+}
+
+const fn ends_line(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{2028}' | '\u{2029}')
+}
 
 /// The assignment that begins at `begin`, where no blank stands.
 fn assignment(text: &str, begin: usize) -> Option<Found> {

@@ -39,10 +39,13 @@ MAIN = {
         "Cost by model", "Cost by purpose", "By model", "By agent", "By domain", "By group",
         "Models in the time shown", "Tokens by kind", "Length of answers", "Prompt cache", "Output of input")),
     "quality": ("the demo", "demo", (
-        "Rated well", "Rated at all", "Errors", "Unfinished", "MCP calls", "MCP users",
-        "Ratings given", "Runs of schedules", "Time to answer", "Answers by the time they took",
+        "Rated well", "Rated at all", "Ratings given",
         "Net satisfaction by model", "Net satisfaction by agent", "Reasons given", "Ratings by domain",
-        "Calls of tools", "Failed calls", "Time of a call", "Errors by model")),
+        "Errors", "Unfinished", "Share of failed answers", "Errors by model",
+        "Time to answer", "Answers by the time they took",
+        "Turns that wait", "Oldest turn that waits", "Deliveries of triggers", "Runs of schedules",
+        "MCP calls", "MCP users", "MCP share", "Web searches",
+        "Calls of tools", "Failed calls", "Time of a call", "MCP tools")),
     "adoption": ("the demo", "demo", (
         "Registered", "New", "Active in 30 days", "Active in 7 days", "Stayed", "Messages of a user",
         "Every day", "Every week", "Every month", "Verified", "By use",

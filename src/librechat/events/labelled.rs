@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use crate::exposition::buckets::Buckets;
 use crate::exposition::cap::{DROPPED, OTHER, is_bounded};
 use crate::exposition::family::Family;
-use crate::exposition::label::one_line;
+use crate::exposition::label::printable;
 use crate::exposition::samples::Samples;
 
 /// Distinct values that are told apart when they are counted as dropped.
@@ -40,7 +40,7 @@ impl<const L: usize, V> Labelled<L, V> {
     /// The row of these labels, made when it is not there.
     fn row(&mut self, labels: [&str; L], make: impl FnOnce() -> V) -> &mut V {
         // As they are shown: what cannot be told apart there is one value, and none is kept longer than it is shown.
-        let mut labels = labels.map(|label| Box::<str>::from(one_line(label)));
+        let mut labels = labels.map(|label| Box::<str>::from(printable(label)));
         let Self { family, max, names, dropped, hasher, .. } = self;
         for ((label, value), names) in family.describe().labels.iter().zip(&mut labels).zip(names) {
             if !is_bounded(label) || &**value == OTHER || names.contains(value) {

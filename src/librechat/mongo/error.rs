@@ -37,7 +37,7 @@ pub(super) fn explain(error: &Error, uri: &Uri, observed: &Observed) -> SourceEr
         // The kind alone: the error itself prints the server's answer as bytes.
         kind => kind.to_string(),
     };
-    SourceError { text: uri.redact(&one_line(&text)) }
+    SourceError { text: uri.redact(&printable(&text)) }
 }
 
 fn unauthenticated(uri: &Uri) -> String {
@@ -53,7 +53,7 @@ fn unauthenticated(uri: &Uri) -> String {
     )
 }
 
-fn one_line(text: &str) -> String {
+fn printable(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
