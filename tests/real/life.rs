@@ -175,25 +175,26 @@ impl Life {
             let failed = doc! { "error": false, "content": [part], "parentMessageId": question.to_hex() };
             let answer = with(message(&mut self.dice, first, now()), parent);
             let again = with(message(&mut self.dice, second, now() + 1), failed);
-            self.count(&answer);
+            let has_failed = self.count(&answer);
             self.count(&again);
             self.expect("librechat_messages_created_total", 1.0);
-            self.expect("librechat_answer_seconds_count", 1.0);
+            self.expect("librechat_answer_seconds_count", f64::from(u8::from(!has_failed)));
             // An answer may be read before its question.
             self.insert("messages", vec![answer, asked, again]).await;
         }
     }
 
-    /// A new finished answer.
-    fn count(&mut self, answer: &Document) {
+    /// Counts a new finished answer; says whether it has failed, which leaves it without a time and a length.
+    fn count(&mut self, answer: &Document) -> bool {
         self.expect("librechat_messages_created_total", 1.0);
-        self.expect("librechat_answer_tokens_count", 1.0);
         let parts = answer.get_array("content").unwrap();
         let is_error = |part: &Bson| part.as_document().unwrap().get_str("type").unwrap() == "error";
         let has_failed = answer.get_bool("error").unwrap() || parts.iter().any(is_error);
         self.expect("librechat_answer_errors_total", f64::from(u8::from(has_failed)));
+        self.expect("librechat_answer_tokens_count", f64::from(u8::from(!has_failed)));
         let calls = parts.iter().filter(|part| !is_error(part)).count();
         self.expect("librechat_tool_invocations_total", f64::from(u32::try_from(calls).unwrap()));
+        has_failed
     }
 
     /// An answer that its user has not waited for.
@@ -287,6 +288,13 @@ impl Life {
         };
         let hidden = with(begun(thread), doc! { "subagentThread": { "status": "running" } });
         self.insert("conversations", vec![begun(conversation), hidden]).await;
+        let words =
+            doc! { "isCreatedByUser": true, "content": Bson::Null, "model": Bson::Null, "error": false };
+        let first = id(&mut self.dice, now());
+        let mut first = with(message(&mut self.dice, first, now()), words);
+        first.insert("conversationId", conversation.to_hex());
+        self.insert("messages", vec![first]).await;
+        self.expect("librechat_messages_created_total", 1.0);
         self.expect("librechat_users_registered_total", 1.0);
         self.expect("librechat_logins_total", 1.0);
         self.expect("librechat_conversations_started_total", 1.0);

@@ -50,7 +50,7 @@ async fn the_shipped_rules_are_evaluated_over_what_the_demo_serves() {
         }
     })
     .await;
-    assert_eq!(groups.len(), 6, "groups of rules");
+    assert_eq!(groups.len(), 7, "groups of rules");
     // What is down is noticed: it fires after another five minutes, for which no test waits.
     exporter.process.kill();
     prometheus.until("ALERTS{alertname='LibreChatExporterDown', alertstate='pending'}", 1.0).await;

@@ -53,7 +53,8 @@ pub struct Answers {
 #[derive(Clone, Copy, Debug)]
 struct Question {
     asked: Moment,
-    is_answered: bool,
+    /// An answer given before this is the first: one that had no time to take may have been read before it.
+    answered: Moment,
 }
 
 #[derive(Debug)]
@@ -94,7 +95,7 @@ impl Answers {
         let Some(created) = message.created.filter(|_| news.is_new) else { return };
         if !is_answer {
             if let Some(id) = message.id.filter(|_| created >= horizon(sight.since)) {
-                self.questions.insert(id, Question { asked: created, is_answered: false });
+                self.questions.insert(id, Question { asked: created, answered: Moment(i64::MAX) });
             }
             return;
         }
@@ -116,11 +117,16 @@ impl Answers {
                 }
                 continue;
             };
-            let is_first = !std::mem::replace(&mut question.is_answered, true);
+            if answer.given >= question.answered {
+                continue;
+            }
+            question.answered = answer.given;
             let took = answer.given.0.saturating_sub(question.asked.0);
-            if let Some([endpoint, model]) =
-                answer.timed.filter(|_| is_first && (0..=LONGEST_ANSWER).contains(&took))
+            if let Some([endpoint, model]) = answer.timed
+                && (0..=LONGEST_ANSWER).contains(&took)
             {
+                // An observation cannot be taken back, should an earlier answer still be read.
+                question.answered = Moment(i64::MIN);
                 let seconds = answer.given.seconds_since(question.asked);
                 self.seconds.observe([&endpoint, &model], seconds, answer.is_history);
             }
@@ -137,4 +143,36 @@ impl Answers {
 /// Questions from before this can have no answer any more whose time is taken.
 fn horizon(at: Moment) -> Moment {
     at.before(LONGEST_ANSWER + IMPORTED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_answer_that_is_read_before_an_earlier_one_does_not_take_its_time() {
+        let mut answers = Answers::new(10);
+        let start = Moment(1_795_247_940_000);
+        let sight = Sight { at: start, since: start, is_history: false };
+        let labels = Labels { endpoint: "openAI", model: "m", agent: "" };
+        let at = |seconds: i64| Some(Moment(start.0 + seconds * 1_000));
+        let question = || Some(Key::from("q"));
+        let asked =
+            Message { id: question(), created: at(0), is_from_user: Some(true), ..Message::default() };
+        let first = Message { parent: question(), created: at(5), ..Message::default() };
+        let failed = Message { created: at(9), error: true, ..first.clone() };
+        let third = Message { created: at(4), ..first.clone() };
+        let news = News { is_new: true, is_finished: true };
+        for batch in [&[asked, failed][..], &[first], &[third]] {
+            for message in batch {
+                answers.see(message, labels, news, sight);
+            }
+            answers.finish(start);
+        }
+        let mut samples = Samples::default();
+        answers.export(&mut samples);
+        let text = samples.render();
+        assert!(text.contains(r#"librechat_answer_seconds_sum{endpoint="openAI",model="m"} 5"#), "{text}");
+        assert!(text.contains(r#"librechat_answer_seconds_count{endpoint="openAI",model="m"} 1"#), "{text}");
+    }
 }

@@ -3,7 +3,7 @@
 //! A fork or duplicate looks like any new conversation but for its messages, which are copies and may be read after it: a
 //! conversation counts when a message of it is seen, or when it had the time of one refresh to show that it is copied.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::labelled::Counts;
 use super::messages::News;
@@ -11,7 +11,7 @@ use super::recall::Recall;
 use super::{Sight, UNKNOWN};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
-use crate::librechat::recent::{DAY, LONGEST};
+use crate::librechat::recent::{DAY, LONGEST, MINUTE};
 use crate::librechat::record::id::Key;
 use crate::librechat::record::{Collection, Message, Moment, Record};
 use crate::librechat::source::Identity;
@@ -28,6 +28,9 @@ static LOGINS: Family<0> =
 
 pub const FAMILIES: &[Description] = &[CONVERSATIONS.describe(), USERS.describe(), LOGINS.describe()];
 
+/// How long it is remembered that a conversation has a new message.
+const SPOKEN: i64 = 10 * MINUTE;
+
 #[derive(Debug)]
 pub struct Arrivals {
     known_conversations: Recall<()>,
@@ -40,8 +43,9 @@ pub struct Arrivals {
     waiting: Vec<Waiting>,
     /// Conversations that messages were copied into, and when that was seen.
     copied: HashMap<Key, Moment>,
-    /// Conversations of which new messages were seen since the last refresh ended.
-    spoken: HashSet<Key>,
+    /// Conversations that new messages were written in, and when that was seen: LibreChat saves the first one before its
+    /// conversation, which a change stream may tell of later.
+    spoken: HashMap<Key, Moment>,
 }
 
 #[derive(Debug)]
@@ -66,7 +70,7 @@ impl Arrivals {
             logins,
             waiting: Vec::new(),
             copied: HashMap::new(),
-            spoken: HashSet::new(),
+            spoken: HashMap::new(),
         }
     }
 
@@ -120,7 +124,7 @@ impl Arrivals {
                 self.copied.insert(id, sight.at);
             }
             Some(id) if news.is_new => {
-                self.spoken.insert(id);
+                self.spoken.insert(id, sight.at);
             }
             _ => {}
         }
@@ -134,13 +138,13 @@ impl Arrivals {
             if is_in(&|id| copied.contains_key(id)) {
                 return false;
             }
-            let is_ripe = *since < at || id.is_none() || is_in(&|id| spoken.contains(id));
+            let is_ripe = *since < at || id.is_none() || is_in(&|id| spoken.contains_key(id));
             if is_ripe {
                 conversations.add([endpoint], *weight);
             }
             !is_ripe
         });
-        spoken.clear();
+        spoken.retain(|_, seen| *seen >= at.before(SPOKEN));
         copied.retain(|_, seen| *seen >= at.before(DAY));
         self.known_conversations.forget(at);
         self.known_sessions.forget(at);
