@@ -65,6 +65,8 @@ pub struct Config {
     pub max_staleness: Duration,
     pub sweep_interval: Duration,
     pub options: Options,
+    /// How users are shown to whoever may see them, whether or not the per-user families are on.
+    pub user_label: UserLabel,
     pub listen: ListenSettings,
     pub guard: GuardSettings,
     pub limits: LimitSettings,
@@ -152,6 +154,7 @@ impl Config {
                     max_staleness: times.max_staleness,
                     sweep_interval: times.sweep_interval,
                     options: times.options,
+                    user_label: times.user_label,
                     listen,
                     guard,
                     limits,
@@ -214,6 +217,7 @@ struct Times {
     max_staleness: Duration,
     sweep_interval: Duration,
     options: Options,
+    user_label: UserLabel,
 }
 
 fn times(vars: &mut Vars) -> Option<Times> {
@@ -279,7 +283,7 @@ fn times(vars: &mut Vars) -> Option<Times> {
         max_label_values: usize::try_from(area.metrics_max_label_values.0).unwrap_or(usize::MAX),
         max_series: usize::try_from(area.metrics_max_series.0).unwrap_or(usize::MAX),
     };
-    Some(Times { refresh_interval, max_staleness, sweep_interval, options })
+    Some(Times { refresh_interval, max_staleness, sweep_interval, options, user_label: label })
 }
 
 /// Both readings of a number without a unit that is hardly meant as milliseconds.
