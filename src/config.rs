@@ -30,6 +30,7 @@ use crate::librechat::mongo::uri::Uri;
 use crate::librechat::pseudonym::Salt;
 use crate::librechat::scope::{Options, UserLabel};
 use crate::telemetry::logging::{LogFormat, LogLevel};
+use crate::tls::offer::Offer;
 use crate::tls::pem::{Files, Pem};
 use crate::tls::{Acceptor, Policy};
 use crate::vars::{Problem, Variable, Vars};
@@ -132,16 +133,13 @@ impl Config {
     /// Every problem, in the order of the areas.
     pub fn read(vars: &mut Vars, needs: Needs) -> Result<Self, Vec<Problem>> {
         // First: it says what variables would say.
-        let (headers, users) = match web_config::read(vars) {
-            Some(WebConfig { headers, users }) => (headers, users),
-            None => Default::default(),
-        };
+        let WebConfig { headers, users, offer } = web_config::read(vars).unwrap_or_default();
         let mongo = mongo(vars, needs);
         let times = times(vars);
         let listen = listen(vars);
         let guard = guard::read(vars, users);
         let limits = limits(vars);
-        let tls = tls(vars);
+        let tls = tls(vars, offer);
         let log = Log::read(vars);
         let (problems, warnings) = vars.take_findings();
         match (mongo, times, guard, limits, tls) {
@@ -355,7 +353,7 @@ fn limits(vars: &mut Vars) -> Option<LimitSettings> {
 }
 
 /// The outer `None` is for a problem, the inner for no TLS.
-fn tls(vars: &mut Vars) -> Option<Option<TlsSettings>> {
+fn tls(vars: &mut Vars, offer: Offer) -> Option<Option<TlsSettings>> {
     let area = Tls::read(vars);
     let (cert, key): (PathBuf, PathBuf) = match (area.tls_cert_file, area.tls_key_file) {
         (Some(cert), Some(key)) => (cert, key),
@@ -384,7 +382,8 @@ fn tls(vars: &mut Vars) -> Option<Option<TlsSettings>> {
         return None;
     }
     let files = Files { cert, key, client_ca: area.tls_client_ca_file };
-    let policy = Policy { min_version: area.tls_min_version, allowed_sans: area.tls_client_allowed_sans };
+    let policy =
+        Policy { min_version: area.tls_min_version, allowed_sans: area.tls_client_allowed_sans, offer };
     let loaded = files.read().and_then(|pem| Acceptor::new(&pem, policy).map(|acceptor| (pem, acceptor)));
     // The error begins with its variable.
     let (pem, acceptor) = loaded.map_err(|error| vars.report(error.to_string())).ok()?;

@@ -13,6 +13,7 @@
 
 pub mod client;
 pub mod error;
+pub mod offer;
 pub mod pem;
 pub mod sans;
 mod verifier;
@@ -39,6 +40,7 @@ use tokio_rustls::server::TlsStream;
 use crate::secret::{Fingerprint, Live};
 use client::ClientCertificate;
 use error::{Fault, HandshakeError, TlsError};
+use offer::Offer;
 use pem::Pem;
 use sans::AllowedSans;
 use verifier::Verifier;
@@ -52,6 +54,7 @@ pub struct Policy {
     pub min_version: MinVersion,
     /// `None` lets in every certificate of the client CAs.
     pub allowed_sans: Option<AllowedSans>,
+    pub offer: Offer,
 }
 
 /// The oldest version that is spoken.
@@ -136,6 +139,10 @@ impl Acceptor {
         Ok(())
     }
 
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Changes when the client CAs do.
     pub fn authorities(&self) -> watch::Receiver<u64> {
         self.authorities.subscribe()
@@ -187,7 +194,9 @@ impl Acceptor {
 
 /// What new connections get, and when its first certificate expires.
 fn configure(pem: &Pem, policy: &Policy) -> Result<(Current, i64), TlsError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut provider = aws_lc_rs::default_provider();
+    policy.offer.restrict(&mut provider);
+    let provider = Arc::new(provider);
     let chain = pem.chain()?;
     let expiry = pem.expiry(&chain)?;
     let key = certified_key(pem, chain, pem.key()?, &provider)?;

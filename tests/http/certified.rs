@@ -373,3 +373,48 @@ async fn settings_of_tls_that_cannot_be_meant_stop_the_start() {
         assert!(outcome.stderr.contains(reason), "{settings:?}: {outcome:?}");
     }
 }
+
+#[tokio::test]
+async fn the_web_configuration_file_says_which_certificates_versions_and_suites() {
+    let authority = Authority::new("company");
+    let files = Files::new(&authority.0.pem());
+    let text = |more: &str| {
+        format!(
+            "tls_server_config: {{cert_file: server.crt, key_file: server.key, client_ca_file: clients.crt, \
+             client_auth_type: RequireAndVerifyClientCert, client_allowed_sans: [prometheus.example], {more}}}\n"
+        )
+    };
+    let (crt, key) = (files.path("client.crt"), files.path("client.key"));
+    let put = |name: &str| {
+        let (certificate, private) = authority.issue(&[dns(name)], LONG);
+        fs::write(&crt, certificate).unwrap();
+        fs::write(&key, private).unwrap();
+    };
+    fs::write(files.path("web.yml"), text("min_version: TLS13")).unwrap();
+    let file = files.path("web.yml").to_str().unwrap().to_owned();
+    let settings = [("WEB_CONFIG_FILE", file.as_str()), ("RATE_LIMIT_MAX", "0")];
+    let site = Site { program: Program::launch(&settings).await, files };
+    put("prometheus.example");
+    assert_eq!(site.curl("1.3", Some((&crt, &key))).as_deref(), Some("200"));
+    assert_eq!(site.curl("1.2", Some((&crt, &key))), None, "min_version");
+    put("other.example");
+    assert_eq!(site.curl("1.3", Some((&crt, &key))), None, "client_allowed_sans");
+
+    let Site { program, files } = site;
+    drop(program);
+    fs::write(&file, text("cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]")).unwrap();
+    let site = Site { program: Program::launch(&settings).await, files };
+    put("prometheus.example");
+    for (suite, spoken) in [("ECDHE-ECDSA-AES256-GCM-SHA384", true), ("ECDHE-ECDSA-AES128-GCM-SHA256", false)] {
+        let output = Command::new("openssl")
+            .args(["s_client", "-tls1_2", "-cipher", suite, "-connect", &site.program.address().to_string()])
+            .arg("-cert")
+            .arg(&crt)
+            .arg("-key")
+            .arg(&key)
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.success(), spoken, "{suite}: {output:?}");
+    }
+}
