@@ -20,8 +20,8 @@ mod verifier;
 
 use std::io;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::metrics::gauge::Gauge;
@@ -43,7 +43,7 @@ use error::{Fault, HandshakeError, TlsError};
 use offer::Offer;
 use pem::Pem;
 use sans::AllowedSans;
-use verifier::Verifier;
+use verifier::{SHOWN, Verifier};
 
 /// How long a client may take for its handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -157,13 +157,16 @@ impl Acceptor {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let current = self.current.current();
-        let stream = match tokio::time::timeout(HANDSHAKE_TIMEOUT, current.acceptor.accept(stream)).await {
-            Ok(outcome) => outcome.map_err(HandshakeError::Failed)?,
+        let shown = Arc::new(OnceLock::new());
+        let handshake = SHOWN.scope(Arc::clone(&shown), current.acceptor.accept(stream));
+        let failed = |error| HandshakeError::Failed { error, certificate: shown.get().cloned() };
+        let stream = match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+            Ok(outcome) => outcome.map_err(failed)?,
             Err(_) => return Err(HandshakeError::TimedOut),
         };
         let chain = stream.get_ref().1.peer_certificates();
         let certificate = chain.and_then(<[_]>::first).map(ClientCertificate::of).transpose();
-        let undecodable = |error| HandshakeError::Failed(io::Error::new(io::ErrorKind::InvalidData, error));
+        let undecodable = |error| failed(io::Error::new(io::ErrorKind::InvalidData, error));
         let certificate = certificate.map_err(undecodable)?;
         Ok(Accepted { stream, certificate })
     }

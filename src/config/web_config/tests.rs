@@ -143,7 +143,9 @@ const EXAMPLES: &[(&str, Result<(), &str>)] = &[
     ),
     (
         "tls_server_config: {cert_file: server.crt, key_file: server.key, client_allowed_sans: [a.example]}",
-        Err("TLS_CLIENT_ALLOWED_SANS (tls_server_config.client_allowed_sans of WEB_CONFIG_FILE) needs TLS_CLIENT_CA_FILE"),
+        Err(
+            "TLS_CLIENT_ALLOWED_SANS (tls_server_config.client_allowed_sans of WEB_CONFIG_FILE) needs TLS_CLIENT_CA_FILE",
+        ),
     ),
     (
         "tls_server_config: {cert_file: server.crt, key_file: server.key, cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA]}",
@@ -235,7 +237,8 @@ fn what_is_set_twice_is_an_error_and_all_errors_come_at_once() {
 rate_limit: {interval: 1s, burst: 5}
 basic_auth_users: {alice: $2y$12$1DpfPeqF9HzHJt.EWswy1exHluGfbhnn3yXhR7Xes6m3WJqFg0Wby}
 unknown: 1";
-    let more = [("TLS_CERT_FILE", "/x"), ("TLS_MIN_VERSION", "1.3"), ("RATE_LIMIT_MAX", "7"), ("PORT", "abc")];
+    let more =
+        [("TLS_CERT_FILE", "/x"), ("TLS_MIN_VERSION", "1.3"), ("RATE_LIMIT_MAX", "7"), ("PORT", "abc")];
     let problems = config(&folder, text, &more).unwrap_err();
     for said in [
         "tls_server_config.cert_file and TLS_CERT_FILE are both set",

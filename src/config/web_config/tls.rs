@@ -139,7 +139,8 @@ fn allowed_sans(reader: &mut Reader<'_>, names: &[Value]) {
         return fault(reader, key, "has an entry that is not one name");
     }
     if let Some(name) = names.iter().find(|name| name.contains('*')) {
-        let text = format!("has {name:?}, but names are exact in this file: set TLS_CLIENT_ALLOWED_SANS instead");
+        let text =
+            format!("has {name:?}, but names are exact in this file: set TLS_CLIENT_ALLOWED_SANS instead");
         return fault(reader, key, &text);
     }
     reader.set("TLS_CLIENT_ALLOWED_SANS", "tls_server_config.client_allowed_sans", names.join(","));
