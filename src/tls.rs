@@ -48,6 +48,9 @@ use verifier::{SHOWN, Verifier};
 /// How long a client may take for its handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What is said of a served certificate that no client will accept; it is served all the same.
+pub const HAS_EXPIRED: &str = "names a certificate that has expired, which clients will not accept";
+
 /// What holds whatever the files say.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
