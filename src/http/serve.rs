@@ -62,8 +62,9 @@ pub struct Server {
     pub site: Arc<Site>,
     /// `None` serves plain HTTP.
     pub tls: Option<Tls>,
-    /// How many connections there may be at a time.
-    pub max_connections: usize,
+    pub connections: Arc<Connections>,
+    /// Those of every listener, which share the descriptors of the process.
+    pub all_connections: Vec<Arc<Connections>>,
     /// Those whose connections begin with a PROXY header.
     pub proxies: Option<TrustProxy>,
 }
@@ -77,7 +78,7 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// Serves until `stop` turns true, then until every request in flight is answered. Dropping it cuts them.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let connections = Connections::new(self.max_connections);
+        let (connections, all_connections) = (self.connections, self.all_connections);
         let (router, site, tls, proxies) = (self.router, self.site, self.tls, self.proxies);
         let service = Arc::new(Service { router, site, tls, proxies, log: Throttle::default() });
         let for_connections = stop.clone();
@@ -92,7 +93,7 @@ impl Server {
                         }
                         None => debug!("turned a connection away: all are being served"),
                     },
-                    Err(error) => make_room(&error, &connections, &log).await,
+                    Err(error) => make_room(&error, &all_connections, &log).await,
                 },
                 Some(_) = tasks.join_next() => {}
                 () = stopped(&mut stop) => break,
@@ -103,8 +104,9 @@ impl Server {
     }
 }
 
-/// Ends the connection that has waited longest when a connection could not be accepted for want of a descriptor.
-async fn make_room(error: &io::Error, connections: &Connections, log: &Throttle) {
+/// Ends the connection that has waited longest, whichever listener has it, when one could not be accepted for want of a
+/// descriptor.
+async fn make_room(error: &io::Error, all: &[Arc<Connections>], log: &Throttle) {
     let is_full = matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE));
     if !is_full && error.kind() == io::ErrorKind::ConnectionAborted {
         // Gone before it was accepted.
@@ -113,7 +115,8 @@ async fn make_room(error: &io::Error, connections: &Connections, log: &Throttle)
     if let Some(suppressed) = log.due("accept", std::time::Instant::now()) {
         warn!(suppressed, "cannot accept connections: {error}");
     }
-    let pause = if is_full && connections.evict_one() { ACCEPT_SOON } else { ACCEPT_AGAIN };
+    let has_room = is_full && Connections::evict_one_of(all);
+    let pause = if has_room { ACCEPT_SOON } else { ACCEPT_AGAIN };
     sleep(pause).await;
 }
 
