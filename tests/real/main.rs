@@ -47,6 +47,7 @@ mod behind_basic;
 mod behind_proxy;
 mod compat;
 mod dashboards;
+mod day;
 mod docs;
 mod gauges;
 mod golden;
