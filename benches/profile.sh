@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What the settings of the release profile cost and give: the processor time of a build from nothing, the size of the
+# What the settings of the profiles `dist` (shipped) and `release` (tried) cost and give: the processor time of a build from nothing, the size of the
 # program, and the processor time of its start as `demo` (which makes and folds a LibreChat) and of a scrape. Processor
-# time, since that hardly changes with whatever else the machine does. Prints a table, the profile as it stands in
+# time, since that changes less with whatever else the machine does. Prints a table, the profiles as they stand in
 # Cargo.toml first. Needs curl; wrk is fetched into .servers/.
 #
 #     bash benches/profile.sh
@@ -19,12 +19,14 @@ stop() {
 scratch=$(mktemp -d "$PWD/target/profile.XXXXXX")
 trap 'stop; rm -rf "$scratch"' EXIT
 
-# build [NAME=VALUE...]: with these settings of the profile. Leaves the program in $scratch and its cost in $cost.
+# build PROFILE [SETTING...]: with these settings of it, as TOML. Leaves the program in $scratch and its cost in $cost.
 build() {
-    local TIMEFORMAT='%U %S'
-    cost=$({ time env "${@/#/CARGO_PROFILE_RELEASE_}" cargo build --release --locked --quiet --target-dir "$scratch/target" >&2; } 2>&1 |
+    local TIMEFORMAT='%U %S' profile=$1 setting settings=()
+    shift
+    for setting in "$@"; do settings+=(--config "profile.$profile.$setting"); done
+    cost=$({ time cargo build "${settings[@]}" --profile "$profile" --locked --quiet --target-dir "$scratch/target" >&2; } 2>&1 |
         tail -n 1 | awk '{printf "%d", $1 + $2}')
-    mv "$scratch/target/release/librechat-exporter" "$scratch/program"
+    mv "$scratch/target/$profile/librechat-exporter" "$scratch/program"
     rm -rf "$scratch/target"
 }
 
@@ -49,7 +51,7 @@ per_scrape() {
     printf '%s' $((($(processor_time) - before) / count))
 }
 
-# row NAME [SETTING...]
+# row NAME PROFILE [SETTING...]
 row() {
     local start cost
     printf '| %s ' "$1"
@@ -66,7 +68,8 @@ row() {
 
 fetch_bench_tools
 printf '| profile | build, s | bytes | start, ms | scrape, µs | scrape with gzip, µs |\n|---|---|---|---|---|---|\n'
-row 'as in Cargo.toml: level 3, fat LTO, one unit, unwinding'
-row 'the same, aborting' PANIC=abort
-row 'the same, level s' OPT_LEVEL=s
-row 'the same, thin LTO' LTO=thin
+row 'dist: level 3, fat LTO, one unit, unwinding' dist
+row 'release: level 1, no LTO' release
+row 'dist, aborting' dist 'panic="abort"'
+row 'dist, level s' dist 'opt-level="s"'
+row 'dist, thin LTO' dist 'lto="thin"'

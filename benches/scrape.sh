@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How many scrapes a second the exporter answers: wrk against the release binary's `demo`, for each way in, beside
+# How many scrapes a second the exporter answers: wrk against the `demo` of the shipped profile, for each way in, beside
 # nginx serving the same bytes from a file. Prints a table. Needs curl; wrk and nginx are fetched into .servers/.
 #
 #     bash benches/scrape.sh [DURATION]        # 5s for each row when it is not given
@@ -35,7 +35,7 @@ await() {
 exporter() {
     stop
     env -i "PATH=$PATH" LOG_FORMAT=text LOG_LEVEL=warn HOST=127.0.0.1 PORT=$port RATE_LIMIT_MAX=0 \
-        HEALTH_RATE_LIMIT_MAX=0 "$@" target/release/librechat-exporter demo 2>"$scratch/exporter.log" &
+        HEALTH_RATE_LIMIT_MAX=0 "$@" target/dist/librechat-exporter demo 2>"$scratch/exporter.log" &
     running=$!
     await "http://127.0.0.1:$port/readyz"
 }
@@ -83,7 +83,7 @@ measure() {
 }
 
 fetch_bench_tools
-cargo build --release --locked --quiet
+cargo build --profile dist --locked --quiet
 metrics=http://127.0.0.1:$port/metrics
 gzip='Accept-Encoding: gzip'
 bearer="Authorization: Bearer $token"

@@ -22,14 +22,15 @@ done
 
 # secret NAME VALUE: into its file, unless there is one.
 secret() {
-    if [[ -s $folder/$1 ]]; then
-        printf '%s stays as it is\n' "$folder/$1"
-        return
+    local what='stays as it is'
+    if [[ ! -s $folder/$1 ]]; then
+        printf '%s\n' "$2" >"$folder/$1"
+        what='is new'
     fi
-    printf '%s\n' "$2" >"$folder/$1"
-    # Compose binds the file into the container as it is, where another user has to read it; the folder keeps others out.
-    chmod 444 "$folder/$1"
-    printf '%s is new\n' "$folder/$1"
+    # Compose binds the file into the container as it is, where another user has to read it (the exporter's is 65532,
+    # Prometheus' 65534); the folder keeps everybody else out. A file that you made yourself is often only yours.
+    chmod u=rw,go=r "$folder/$1"
+    printf '%s %s\n' "$folder/$1" "$what"
 }
 
 random() {
@@ -47,3 +48,4 @@ if [[ -z $uri ]]; then
     uri="mongodb://exporter:$(<"$folder/mongo_exporter_password")@mongodb:27017/LibreChat?authSource=admin"
 fi
 secret mongo_uri "$uri"
+printf 'The containers may read these files, whichever user they run as; on this machine only %s may open %s/.\n' "$(id -un)" "$folder"

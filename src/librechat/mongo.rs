@@ -18,6 +18,7 @@ mod query;
 pub mod uri;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -75,6 +76,8 @@ pub struct Mongo {
     present: Mutex<Vec<Collection>>,
     /// That a server came, went, or became another kind.
     noticed: Arc<Notify>,
+    /// How often a connection was begun anew.
+    reconnects: AtomicU64,
 }
 
 /// A connection string and, once it is needed, the connection for it.
@@ -87,12 +90,19 @@ struct Target {
 impl Mongo {
     pub fn new(settings: Settings) -> Self {
         let target = Target { uri: settings.uri.clone(), connection: OnceCell::new() };
-        Self { settings, target: Live::new(target), present: Mutex::default(), noticed: Arc::default() }
+        Self {
+            settings,
+            target: Live::new(target),
+            present: Mutex::default(),
+            noticed: Arc::default(),
+            reconnects: AtomicU64::new(0),
+        }
     }
 
     /// Goes on with another connection string, of the same database. A pass under way ends with the old one.
     pub fn reconnect(&self, uri: Uri) {
         self.target.replace(Target { uri, connection: OnceCell::new() });
+        self.reconnects.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The connection, made first when that is still to be done. The driver then connects again by itself.
@@ -153,6 +163,10 @@ impl Source for Mongo {
 
     async fn watch(&self, start: Start) -> Result<Watched, SourceError> {
         self.follow(start).await
+    }
+
+    fn connection_number(&self) -> u64 {
+        self.reconnects.load(Ordering::Relaxed)
     }
 
     async fn check(&self) -> Result<(), SourceError> {

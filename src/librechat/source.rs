@@ -80,6 +80,11 @@ pub trait Source: Send + Sync + 'static {
         visit: impl FnMut(Seen<'_>) + Send,
     ) -> impl Future<Output = Result<(), SourceError>> + Send;
 
+    /// Which connection it is on: another number after it was made anew, when what one refused the next may grant.
+    fn connection_number(&self) -> u64 {
+        0
+    }
+
     /// Begins to tell of changes as they happen, where the source can. What is read after a change was told of shows
     /// it.
     fn watch(&self, start: Start) -> impl Future<Output = Result<Watched, SourceError>> + Send {

@@ -11,10 +11,22 @@ from tools import ROOT, check_config, documents, parsed, tool
 
 BASE = ["--file", "compose.yaml"]
 BESIDE = [*BASE, "--file", "compose.librechat.yaml"]
+DEMO = ["--file", "compose.demo.yaml"]
+OVERRIDE = ROOT / "deploy/compose/librechat.override.yaml"
+# LibreChat's compose file as far as the override joins it.
+LIBRECHAT = "services:\n  api: {image: librechat, ports: ['3080:3080']}\n  mongodb: {image: mongo}\n"
 
 
-def config(files):
-    return parsed(tool("docker-compose", *files, "config", "--format", "json"))
+def config(files, env=None):
+    return parsed(tool("docker-compose", *files, "config", "--format", "json", env=env))
+
+
+def merged_with_librechat(env):
+    """The override beside a LibreChat's compose file, as Compose reads both."""
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "docker-compose.yml").write_text(LIBRECHAT)
+        shutil.copy(OVERRIDE, pathlib.Path(folder) / "docker-compose.override.yml")
+        return tool("docker-compose", "--project-directory", folder, "config", "--format", "json", env=env, cwd=folder)
 
 
 def mounts(service):
@@ -45,7 +57,7 @@ class ComposeTest(unittest.TestCase):
         self.assertIn("read-only", outcome.stderr)
 
     def test_every_service_is_confined_watched_and_pinned(self):
-        for files in (BASE, BESIDE):
+        for files in (BASE, BESIDE, DEMO):
             services = config(files)["services"]
             self.assertGreaterEqual(len(services), 3)
             for name, service in services.items():
@@ -61,7 +73,7 @@ class ComposeTest(unittest.TestCase):
                         self.assertEqual(port["host_ip"], "127.0.0.1")
 
     def test_no_secret_stands_in_the_environment(self):
-        for files in (BASE, BESIDE):
+        for files in (BASE, BESIDE, DEMO):
             for name, service in config(files)["services"].items():
                 for variable, value in (service.get("environment") or {}).items():
                     if re.search("PASSWORD|TOKEN|SECRET|URI", variable):
@@ -72,15 +84,82 @@ class ComposeTest(unittest.TestCase):
                             self.assertIn(value.removeprefix("/run/secrets/"), granted)
 
     def test_every_mounted_file_is_in_the_repository(self):
-        mounted = 0
-        for name, service in config(BASE)["services"].items():
-            for volume in service.get("volumes", []):
-                if volume["type"] == "bind":
-                    path = pathlib.Path(volume["source"]).relative_to(ROOT)
-                    self.assertTrue((ROOT / path).exists(), f"{name}: {path}")
-                    self.assertTrue(volume["read_only"], path)
-                    mounted += 1
-        self.assertGreaterEqual(mounted, 5)
+        for files in (BASE, DEMO):
+            mounted = 0
+            for name, service in config(files)["services"].items():
+                for volume in service.get("volumes", []):
+                    if volume["type"] == "bind":
+                        path = pathlib.Path(volume["source"]).relative_to(ROOT)
+                        self.assertTrue((ROOT / path).exists(), f"{name}: {path}")
+                        self.assertTrue(volume["read_only"], path)
+                        mounted += 1
+            self.assertGreaterEqual(mounted, 4)
+
+    def test_the_ports_of_this_machine_can_be_chosen_and_are_none_of_librechats(self):
+        for files in (BASE, BESIDE, DEMO):
+            for env, expected in (
+                ({}, {"grafana": "3001", "prometheus": "9090"}),
+                ({"GRAFANA_PORT": "3300", "PROMETHEUS_PORT": "9900"}, {"grafana": "3300", "prometheus": "9900"}),
+            ):
+                services = config(files, env)["services"]
+                published = {
+                    name: port["published"] for name, service in services.items() for port in service.get("ports", [])
+                }
+                self.assertEqual(published, expected)
+                # Its API's and its admin panel's.
+                self.assertFalse({"3080", "3000"} & set(published.values()))
+
+    def test_the_override_is_short_and_joins_librechats_own_file(self):
+        lines = OVERRIDE.read_text().splitlines()
+        self.assertLessEqual(len(lines), 10)
+        token = "0123456789abcdef0123456789abcdef"
+        project = parsed(merged_with_librechat({"METRICS_BEARER_TOKEN": token}))
+        service = project["services"]["librechat-exporter"]
+        self.assertNotIn("build", service)
+        self.assertEqual(service["image"], config(BASE)["services"]["exporter"]["image"])
+        self.assertEqual(service["ports"][0]["host_ip"], "127.0.0.1")
+        self.assertEqual(set(service["networks"]), set(project["services"]["mongodb"]["networks"]))
+        outcome = check_config(service["environment"])
+        self.assertEqual((outcome.returncode, outcome.stderr), (0, ""))
+        self.assertIn("reads the database LibreChat at mongodb:27017", outcome.stdout)
+        self.assertIn("in this order: bearer", outcome.stdout)
+
+    def test_the_override_without_a_token_starts_nothing(self):
+        for env in ({}, {"METRICS_BEARER_TOKEN": ""}):
+            outcome = merged_with_librechat(env)
+            self.assertNotEqual(outcome.returncode, 0)
+            self.assertIn("METRICS_BEARER_TOKEN", outcome.stderr)
+
+    def test_the_demo_opens_on_the_overview_for_anybody_and_needs_no_file_of_secrets(self):
+        project = config(DEMO)
+        self.assertFalse(project.get("secrets"))
+        services = project["services"]
+        self.assertEqual(services["exporter"]["command"], ["demo"])
+        self.assertNotIn("ports", services["exporter"])
+        environment = services["grafana"]["environment"]
+        self.assertEqual(environment["GF_AUTH_ANONYMOUS_ENABLED"], "true")
+        self.assertEqual(environment["GF_AUTH_ANONYMOUS_ORG_ROLE"], "Viewer")
+        home = environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+        here = {volume["target"]: volume["source"] for volume in services["grafana"]["volumes"]}
+        folder, name = home.rsplit("/", 1)
+        self.assertIn("Overview", (pathlib.Path(here[folder]) / name).read_text())
+
+    def test_the_script_leaves_every_secret_readable_for_the_containers(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = pathlib.Path(folder) / "deploy/compose/secrets.sh"
+            copy.parent.mkdir(parents=True)
+            shutil.copy(ROOT / "deploy/compose/secrets.sh", copy)
+            # One made by hand, as openssl and `chmod 600` leave it.
+            mine = pathlib.Path(folder) / "secrets/metrics_token"
+            mine.parent.mkdir()
+            mine.write_text("a token of my own\n")
+            mine.chmod(0o600)
+            said = subprocess.run(["bash", copy], check=True, capture_output=True, text=True).stdout
+            self.assertEqual(mine.read_text(), "a token of my own\n")
+            self.assertEqual(mine.parent.stat().st_mode & 0o777, 0o700)
+            for file in mine.parent.iterdir():
+                self.assertEqual(file.stat().st_mode & 0o777, 0o644, file)
+            self.assertIn("The containers may read these files", said)
 
     def test_the_script_makes_the_secrets_that_are_read(self):
         self.assertEqual(set(made_secrets()), set(config(BASE)["secrets"]))
@@ -114,6 +193,15 @@ class ComposeTest(unittest.TestCase):
         self.assertTrue(beside["networks"]["librechat"]["external"])
         for name in ("prometheus", "grafana"):
             self.assertEqual(set(beside["services"][name]["networks"]), {"monitoring"})
+
+    def test_prometheus_accepts_the_configuration_of_the_demo(self):
+        text = (ROOT / "deploy/compose/prometheus.demo.yml").read_text()
+        self.assertIn("targets: ['exporter:9087']", text)
+        with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+            file.write(text.replace("/etc/prometheus/librechat/", f"{ROOT}/prometheus/rules/"))
+            file.flush()
+            outcome = tool("promtool", "check", "config", file.name)
+        self.assertEqual(outcome.returncode, 0, outcome.stdout + outcome.stderr)
 
     def test_prometheus_accepts_its_configuration(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -2,16 +2,21 @@
 restricted Pod Security Standard, and the running exporter."""
 
 import copy
+import json
 import pathlib
+import re
+import tarfile
 import tempfile
 import unittest
 
 import kubernetes_validate
 import yaml
-from helm_python import chart, errors
+from helm_python import chart, disable_logging, errors
 
 from tools import ROOT, TOKEN, check_config, documents, eventually, exporter, status
 
+# Helm says of every link in the chart that it follows it, each time.
+disable_logging()
 PLAIN = ROOT / "deploy/kubernetes"
 CHART = ROOT / "deploy/helm/librechat-exporter"
 NAME = "librechat-exporter"
@@ -23,13 +28,20 @@ VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persiste
 
 
 def by_kind(objects):
-    found = {document["kind"]: document for document in objects}
-    assert len(found) == len(objects)
+    """The objects by their kind, of which there is one each, but for ConfigMaps, which get their name beside it."""
+    found = {}
+    for document in objects:
+        kind = document["kind"]
+        if kind == "ConfigMap":
+            kind += " " + document["metadata"]["name"]
+        assert kind not in found, kind
+        found[kind] = document
     return found
 
 
 def plain():
-    return by_kind([document for file in sorted(PLAIN.glob("*.yaml")) for document in documents(file)])
+    """The manifests, with the one that is not applied with the rest."""
+    return by_kind([document for file in sorted(PLAIN.rglob("*.yaml")) for document in documents(file)])
 
 
 def rendered(values=None, name=NAME):
@@ -41,7 +53,19 @@ def rendered(values=None, name=NAME):
 
 
 def all_sets():
-    return {"manifests": plain(), "chart": rendered(), "chart, full values": rendered(FULL, "chat")}
+    guarded = {"networkPolicy": policy_of(plain())}
+    return {"manifests": plain(), "chart": rendered(guarded), "chart, full values": rendered(FULL, "chat")}
+
+
+def policy_of(objects):
+    """The chart's values for the NetworkPolicy among these objects."""
+    spec = objects["NetworkPolicy"]["spec"]
+    to_mongodb = spec["egress"][-1]
+    return {
+        "enabled": True,
+        "metricsFrom": spec["ingress"][0]["from"],
+        "mongodb": {"to": to_mongodb["to"], "port": to_mongodb["ports"][0]["port"]},
+    }
 
 
 def unrestricted(pod):
@@ -83,8 +107,8 @@ class KubernetesTest(unittest.TestCase):
     def test_kubernetes_schemas_accept_every_object(self):
         for origin, objects in all_sets().items():
             for kind, document in objects.items():
-                # Of the Prometheus Operator, not of Kubernetes; it has a test of its own.
-                if kind == "ServiceMonitor":
+                # Of the Prometheus Operator, not of Kubernetes; they have tests of their own.
+                if kind in ("ServiceMonitor", "PrometheusRule"):
                     continue
                 for version in VERSIONS:
                     with self.subTest(origin=origin, kind=kind, version=version):
@@ -141,7 +165,7 @@ class KubernetesTest(unittest.TestCase):
                 self.assertIs(objects["Service"]["spec"]["publishNotReadyAddresses"], True)
 
     def test_the_chart_makes_what_the_manifests_say(self):
-        by_hand, made = plain(), rendered()
+        by_hand, made = plain(), rendered({"networkPolicy": policy_of(plain())})
         self.assertEqual(set(by_hand), set(made))
         self.assertEqual(environment(by_hand), {k: v for k, v in environment(made).items() if k != "PORT"})
         for objects in (by_hand, made):
@@ -204,6 +228,9 @@ class ChartTest(unittest.TestCase):
             {"image": {"digest": "sha256:0"}},
             {"service": {"metricsPort": 0}},
             {"replicaCount": 2},
+            {"networkPolicy": {"enabled": True}},
+            {"networkPolicy": {"enabled": True, "metricsFrom": []}},
+            {"prometheusRule": {"enabled": True, "budgetUsd": "1000"}},
         ]
         with chart.Chart.load(CHART) as loaded:
             for values in refused:
@@ -236,6 +263,58 @@ class ChartTest(unittest.TestCase):
         self.assertLessEqual(by_hand["spec"]["selector"]["matchLabels"].items(), labels)
         self.assertNotIn("ServiceMonitor", rendered())
 
+    def test_without_values_nothing_cuts_the_exporter_off(self):
+        self.assertEqual(set(rendered()), {"Deployment", "Service", "ServiceAccount"})
+        self.assertIn("optional", str(next(PLAIN.rglob("networkpolicy.yaml"))))
+
+    def test_without_an_address_of_mongodb_the_policy_limits_only_who_scrapes(self):
+        peers = [{"ipBlock": {"cidr": "192.0.2.0/24"}}]
+        policy = rendered({"networkPolicy": {"enabled": True, "metricsFrom": peers}})["NetworkPolicy"]["spec"]
+        self.assertEqual(policy["policyTypes"], ["Ingress"])
+        self.assertEqual(policy["ingress"], [{"from": peers, "ports": [{"port": "metrics"}]}])
+        self.assertNotIn("egress", policy)
+        for origin, objects in all_sets().items():
+            self.assertEqual(objects["NetworkPolicy"]["spec"]["policyTypes"], ["Ingress", "Egress"], origin)
+
+    def test_the_rules_of_the_chart_are_those_beside_it(self):
+        # The one by hand is checked by tests/prometheus/rules.rs.
+        (by_hand,) = documents(ROOT / "prometheus/operator/prometheusrule.yml")
+        made = rendered({"prometheusRule": {"enabled": True}})["PrometheusRule"]
+        self.assertEqual(made["apiVersion"], by_hand["apiVersion"])
+        self.assertEqual(made["spec"], by_hand["spec"])
+        full = rendered(FULL, "chat")["PrometheusRule"]
+        self.assertEqual(full["metadata"]["labels"]["release"], "prometheus")
+        (budget,) = [group for group in full["spec"]["groups"] if group["name"] == "librechat-budget-value"]
+        (by_hand,) = documents(ROOT / "prometheus/rules/budget.yml")
+        (expected,) = by_hand["groups"]
+        self.assertEqual(budget["rules"][0]["record"], expected["rules"][0]["record"])
+        self.assertEqual(budget["rules"][0]["expr"], "vector(250.5)")
+        self.assertNotIn("PrometheusRule", rendered())
+
+    def test_the_dashboards_of_the_chart_are_those_beside_it(self):
+        files = {file.name: json.loads(file.read_text()) for file in (ROOT / "grafana/dashboards").glob("*.json")}
+        maps = [document for kind, document in rendered(FULL, "chat").items() if kind.startswith("ConfigMap ")]
+        found = {name: json.loads(text) for document in maps for name, text in document["data"].items()}
+        self.assertEqual(found, files)
+        self.assertGreaterEqual(len(found), 5)
+        for document in maps:
+            # Kubernetes takes a megabyte; `kubectl apply` notes all of it in an annotation, which may have a quarter.
+            self.assertLess(len(json.dumps(document)), 256 * 1024, document["metadata"]["name"])
+            self.assertLessEqual(len(document["metadata"]["name"]), 63)
+            self.assertEqual(document["metadata"]["labels"]["grafana_dashboard"], "yes")
+            self.assertEqual(document["metadata"]["annotations"], {"grafana_folder": "LibreChat"})
+
+    def test_a_packaged_chart_brings_rules_and_dashboards_along(self):
+        with tempfile.TemporaryDirectory() as folder, chart.Chart.load(CHART) as loaded:
+            archive = pathlib.Path(loaded.save(folder))
+            # A release of Helm is kept in a Secret, which takes a megabyte, compressed as this is.
+            self.assertLess(archive.stat().st_size, 512 * 1024)
+            with tarfile.open(archive) as packed:
+                kept = {member.name: member for member in packed}
+            for file in ("files/rules/alerts.yml", "files/rules/recording.yml", "files/dashboards/overview.json", "README.md"):
+                self.assertTrue(kept[f"{NAME}/{file}"].isfile(), file)
+                self.assertGreater(kept[f"{NAME}/{file}"].size, 500)
+
     def test_what_is_turned_off_is_not_made(self):
         values = {"networkPolicy": {"enabled": False}, "serviceAccount": {"create": False}}
         objects = rendered(values)
@@ -245,11 +324,14 @@ class ChartTest(unittest.TestCase):
     def test_the_versions_are_those_of_the_program(self):
         program = next(line for line in (ROOT / "Cargo.toml").read_text().splitlines() if line.startswith("version = "))
         version = program.split('"')[1]
+        (repository,) = re.findall(r'^repository = "https://github.com/(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)
+        image = f"ghcr.io/{repository}"
         described = yaml.safe_load((CHART / "Chart.yaml").read_text())
         self.assertEqual(described["appVersion"], version)
         for objects in (plain(), rendered()):
-            self.assertEqual(pod(objects)["containers"][0]["image"], f"librechat-exporter:{version}")
-        self.assertIn(f"image: librechat-exporter:{version}\n", (ROOT / "compose.yaml").read_text())
+            self.assertEqual(pod(objects)["containers"][0]["image"], f"{image}:{version}")
+        for file in ("compose.yaml", "compose.demo.yaml", "deploy/compose/librechat.override.yaml"):
+            self.assertIn(f"image: {image}:{version}\n", (ROOT / file).read_text())
 
 
 if __name__ == "__main__":

@@ -31,13 +31,13 @@ def run(*command, env=None, cwd=ROOT):
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=DEADLINE)
 
 
-def tool(name, *arguments):
-    """Runs a fetched tool."""
+def tool(name, *arguments, env=None, cwd=ROOT):
+    """Runs a fetched tool; `env` as for `run`."""
     servers = pathlib.Path(os.environ["SERVERS"])
     folder = next(folder for folder in ("tools", "bin") if (servers / folder / name).exists())
     # Of the same release as this machine, unlike those in tools/.
     libraries = {"LD_LIBRARY_PATH": os.environ["SERVERS_LIBRARIES"]} if folder == "bin" else {}
-    return run(servers / folder / name, *arguments, env=libraries)
+    return run(servers / folder / name, *arguments, env={**libraries, **(env or {})}, cwd=cwd)
 
 
 def documents(path):

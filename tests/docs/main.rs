@@ -20,5 +20,6 @@ mod markdown;
 mod configuration;
 mod families;
 mod links;
+mod repository;
 mod run;
 mod walkthroughs;

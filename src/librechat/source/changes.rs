@@ -34,8 +34,10 @@ pub enum Watched {
     Changes(Changes),
     /// It no longer knows what happened since it broke off.
     Lost,
-    /// It cannot, and why.
+    /// It has no change stream for us, and why.
     Impossible(String),
+    /// It could not be asked, which may pass.
+    Failed(SourceError),
 }
 
 /// The changes of a source. Dropping it ends the telling.

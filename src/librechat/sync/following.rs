@@ -1,69 +1,90 @@
-//! Being told of changes, where the source can: then nothing needs to be looked for.
+//! Follows the source's change stream, where it has one: then nothing needs to be looked for.
 //!
 //! Invariants: a change is marked before anything is read, and stays marked until its shard was read; what was read
-//! before the telling began is not trusted to be current. A telling that breaks goes on from where it broke; where that
-//! is not possible everything is read anew.
+//! before the stream began is not trusted to be current. A stream that breaks goes on from where it broke; where that
+//! is not possible everything is read anew, at most once an hour.
+//!
+//! Nothing that a server answers keeps a refresh from polling or makes this loop: a refused stream, and one that breaks
+//! soon after it was opened, is asked for again at a growing distance.
 
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use super::shards::Shards;
-use crate::librechat::recent::MINUTE;
 use crate::librechat::record::Moment;
 use crate::librechat::source::changes::{Change, Changes, Start, Watched};
 use crate::librechat::source::{Source, SourceError};
 
-/// A source that cannot tell of changes is asked again after this: rights are granted, servers become replica sets.
-const ASK_AGAIN: i64 = 5 * MINUTE;
+/// The pause after the first failure, four times as long after each that follows, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+/// A stream that held for so long is well: its end is no failure.
+const HELD: Duration = Duration::from_secs(60);
+/// A passing failure, such as an election, fails the refresh, which is soon tried again; after so many in a row the
+/// source is polled.
+const PATIENCE: u32 = 3;
+/// The shortest time between two readings of everything because a stream was lost.
+const REREAD: Duration = Duration::from_secs(3_600);
 
 /// How changes become known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Following {
     stream: Stream,
-    /// Why the source cannot, as it was logged.
+    /// Attempts in a row that failed; a stream that broke off soon is one.
+    failures: u32,
+    /// The reason for polling, as it was logged.
     reason: Option<String>,
+    /// The source's connection that refused the last attempt.
+    connection: u64,
+    /// When everything was last read anew because a stream was lost.
+    reread: Option<Instant>,
 }
 
 #[derive(Debug)]
 enum Stream {
-    /// To be asked for, but not before this.
-    Off(Option<Moment>),
-    On {
+    Closed {
+        /// When it is asked for again, at the earliest.
+        again: Instant,
+        /// Since when it had been open, where it is to be taken up again.
+        since: Option<Moment>,
+    },
+    Open {
         changes: Changes,
         since: Moment,
-    },
-    /// To be taken up again.
-    Broken {
-        since: Moment,
+        opened: Instant,
     },
 }
 
-impl Default for Stream {
+impl Default for Following {
     fn default() -> Self {
-        Self::Off(None)
+        let stream = Stream::Closed { again: Instant::now(), since: None };
+        Self { stream, failures: 0, reason: None, connection: 0, reread: None }
     }
 }
 
 impl Following {
-    /// Since when every change is told of; `None` where none is.
+    /// Since when the stream has every change; `None` where there is no stream.
     pub const fn since(&self) -> Option<Moment> {
         match self.stream {
-            Stream::On { since, .. } => Some(since),
-            Stream::Off(_) | Stream::Broken { .. } => None,
+            Stream::Open { since, .. } => Some(since),
+            Stream::Closed { .. } => None,
         }
     }
 
-    /// Waits until a change is told of; for ever where none is. May be dropped at any time.
+    /// Waits until there is a change, or a stream is to be asked for. May be dropped at any time.
     pub async fn arrived(&mut self) {
         match &mut self.stream {
-            Stream::On { changes, .. } => changes.arrived().await,
-            Stream::Off(_) | Stream::Broken { .. } => std::future::pending().await,
+            Stream::Open { changes, .. } => changes.arrived().await,
+            Stream::Closed { again, .. } => sleep_until(*again).await,
         }
     }
 
-    /// Marks what has changed, and sees to it that changes are told of.
+    /// Marks what has changed, and opens a stream where there is none and one is due.
     ///
     /// # Errors
-    /// Those of the source.
+    /// Those of the source that are likely to pass.
     pub async fn follow<S: Source>(
         &mut self,
         source: &S,
@@ -71,44 +92,82 @@ impl Following {
         collections: &mut [Shards],
     ) -> Result<(), SourceError> {
         self.mark(at, collections);
-        let (start, since) = match self.stream {
-            Stream::On { .. } => return Ok(()),
-            Stream::Off(Some(again)) if at < again => return Ok(()),
-            Stream::Off(_) => (Start::Now, at),
-            Stream::Broken { since } => (Start::WhereItBroke, since),
+        let Stream::Closed { again, since } = self.stream else { return Ok(()) };
+        let is_new_connection = source.connection_number() != self.connection;
+        if Instant::now() < again && !is_new_connection {
+            return Ok(());
+        }
+        if is_new_connection {
+            self.connection = source.connection_number();
+            self.failures = 0;
+        }
+        let start = if since.is_some() { Start::WhereItBroke } else { Start::Now };
+        let watched = match source.watch(start).await? {
+            Watched::Lost => {
+                self.lose::<S>(collections);
+                source.watch(Start::Now).await?
+            }
+            watched => watched,
         };
-        match source.watch(start).await? {
+        // Where a lost stream was just given up there is nothing left to be taken up.
+        let since = match self.stream {
+            Stream::Closed { since, .. } => since,
+            Stream::Open { since, .. } => Some(since),
+        };
+        match watched {
             Watched::Changes(changes) => {
-                info!("{} tells of changes: they are followed", S::NAME);
-                self.stream = Stream::On { changes, since };
-                self.reason = None;
+                info!("following the change stream of {}", S::NAME);
+                self.stream = Stream::Open { changes, since: since.unwrap_or(at), opened: Instant::now() };
                 self.mark(at, collections);
+                Ok(())
             }
             Watched::Lost => {
-                warn!(
-                    "{} no longer knows what changed since its changes broke off: everything is read anew",
-                    S::NAME
-                );
-                collections.iter_mut().for_each(Shards::reset);
-                self.stream = Stream::Off(None);
-                return Box::pin(self.follow(source, at, collections)).await;
+                self.refused::<S>(since, "it does not know where its change stream begins");
+                Ok(())
             }
             Watched::Impossible(reason) => {
-                if self.reason.as_ref() != Some(&reason) {
-                    info!(
-                        "changes are looked for at each refresh, since {} does not tell of them: {reason}",
-                        S::NAME
-                    );
-                    self.reason = Some(reason);
-                }
-                self.stream = Stream::Off(Some(Moment(at.0.saturating_add(ASK_AGAIN))));
+                self.refused::<S>(since, &reason);
+                Ok(())
+            }
+            Watched::Failed(error) if self.failures < PATIENCE => {
+                self.failures += 1;
+                self.stream = Stream::Closed { again: Instant::now(), since };
+                Err(error)
+            }
+            Watched::Failed(error) => {
+                self.refused::<S>(since, &error.text);
+                Ok(())
             }
         }
-        Ok(())
+    }
+
+    /// Polls from here on, and says why when that is not known yet.
+    fn refused<S: Source>(&mut self, since: Option<Moment>, reason: &str) {
+        if self.reason.as_deref() != Some(reason) {
+            info!("polling for changes, since {} offers no change stream: {reason}", S::NAME);
+            self.reason = Some(reason.to_owned());
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.stream = Stream::Closed { again: Instant::now() + pause(self.failures), since };
+    }
+
+    /// Gives up a stream that cannot be taken up again. What changed in the meantime is unknown.
+    fn lose<S: Source>(&mut self, collections: &mut [Shards]) {
+        self.stream = Stream::Closed { again: Instant::now(), since: None };
+        if self.reread.is_some_and(|last| last.elapsed() < REREAD) {
+            warn!("{} lost its change stream again: history is verified in rotation", S::NAME);
+            return;
+        }
+        warn!(
+            "{} no longer knows what changed since its change stream broke off: reading everything anew",
+            S::NAME
+        );
+        self.reread = Some(Instant::now());
+        collections.iter_mut().for_each(Shards::reset);
     }
 
     fn mark(&mut self, at: Moment, collections: &mut [Shards]) {
-        let Stream::On { changes, since } = &mut self.stream else { return };
+        let Stream::Open { changes, since, opened } = &mut self.stream else { return };
         while let Some(change) = changes.take() {
             match change {
                 Change::Document(collection, position) => {
@@ -118,16 +177,48 @@ impl Following {
                     }
                 }
                 Change::Everything => {
-                    warn!("a collection was dropped or renamed: everything is read anew");
+                    warn!("a collection was dropped or renamed: reading everything anew");
                     collections.iter_mut().for_each(Shards::reset);
                     *since = at;
                 }
                 Change::Broken(error) => {
-                    warn!("the changes broke off, and are taken up again: {error}");
-                    self.stream = Stream::Broken { since: *since };
+                    let (since, has_held) = (*since, opened.elapsed() >= HELD);
+                    self.broke(since, has_held, &error);
                     return;
                 }
             }
         }
+        if opened.elapsed() >= HELD {
+            self.failures = 0;
+            self.reason = None;
+        }
+    }
+
+    /// A stream that held is taken up again at once, another after a pause.
+    fn broke(&mut self, since: Moment, has_held: bool, error: &SourceError) {
+        self.failures = if has_held { 0 } else { self.failures.saturating_add(1) };
+        let pause = if has_held { Duration::ZERO } else { pause(self.failures) };
+        if self.reason.as_ref() != Some(&error.text) {
+            warn!("the change stream broke off, and is taken up again: {error}");
+            self.reason = Some(error.text.clone());
+        }
+        self.stream = Stream::Closed { again: Instant::now() + pause, since: Some(since) };
+    }
+}
+
+/// The pause after so many failures in a row.
+fn pause(failures: u32) -> Duration {
+    let times = 4_u32.checked_pow(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+    FIRST_PAUSE.saturating_mul(times).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_an_hour() {
+        let seconds: Vec<u64> = [1, 2, 3, 4, 7, u32::MAX].map(|failures| pause(failures).as_secs()).into();
+        assert_eq!(seconds, [1, 4, 16, 64, 3_600, 3_600]);
     }
 }
