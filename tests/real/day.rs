@@ -18,8 +18,20 @@ use crate::replica_set::ReplicaSet;
 use crate::servers::{eventually, fetched};
 
 /// In the order in which they happen; `history` is there before the exporter starts.
-const PHASES: [&str; 10] =
-    ["people", "chats", "opinions", "changed", "cleared", "shelf", "queue", "copies", "passing", "deletions"];
+const PHASES: [&str; 12] = [
+    "people",
+    "chats",
+    "opinions",
+    "changed",
+    "cleared",
+    "failures",
+    "refill",
+    "shelf",
+    "queue",
+    "copies",
+    "passing",
+    "deletions",
+];
 
 /// Money is added up in floating point, in another order than here.
 const TOLERANCE: f64 = 1e-9;

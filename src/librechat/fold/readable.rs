@@ -41,6 +41,7 @@ const fn feeds(collection: Collection) -> &'static [&'static str] {
         Collection::ConversationTags => &["librechat_conversation_tag_"],
         Collection::Conversations => &[
             "librechat_conversation_count$",
+            "librechat_conversations_started_total$",
             "librechat_new_conversations_",
             "librechat_cost_per_conversation_",
             "librechat_cost_usd_by_endpoint$",
@@ -60,7 +61,7 @@ const fn feeds(collection: Collection) -> &'static [&'static str] {
         Collection::PromptGroups => &["librechat_prompt_group_"],
         Collection::Prompts => &["librechat_prompt_count"],
         Collection::ScheduleRuns => &["librechat_schedule_run"],
-        Collection::Sessions => &["librechat_session_"],
+        Collection::Sessions => &["librechat_session_", "librechat_logins_total$"],
         Collection::SharedLinks => &["librechat_shared_link_"],
         Collection::Tokens => &["librechat_token_count$"],
         Collection::ToolCalls => &["librechat_tool_call_"],
@@ -69,6 +70,11 @@ const fn feeds(collection: Collection) -> &'static [&'static str] {
             "librechat_cost_",
             "librechat_prompt_cache_",
             "librechat_tokens_by_endpoint$",
+            "librechat_tokens_total$",
+            "librechat_credits_granted_",
+            "librechat_agent_api_cost_",
+            "librechat_agent_api_requests_",
+            "librechat_unbilled_answers_",
         ],
     }
 }
@@ -87,9 +93,11 @@ const OF_MESSAGES: &[&str] = &[
     "librechat_conversation_message_",
     "librechat_conversation_unfinished_",
     "librechat_deployed_",
+    "librechat_answer_",
     "librechat_answers_by_finish_reason$",
+    "librechat_copied_messages_",
     "librechat_error_",
-    "librechat_failed_answer_",
+    "librechat_failed_answer",
     "librechat_feedback_",
     "librechat_mcp_tool_",
     "librechat_mcp_unique_",
@@ -100,6 +108,8 @@ const OF_MESSAGES: &[&str] = &[
     "librechat_new_conversations_",
     "librechat_periodicity_",
     "librechat_power_users_",
+    "librechat_tool_invocation",
+    "librechat_unbilled_answers_",
     "librechat_unique_users_",
     "librechat_user_percent_",
     "librechat_user_retention_",
@@ -124,11 +134,13 @@ pub fn leave_out(samples: &mut Samples, unreadable: &[Collection]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::librechat::events::Events;
     use crate::librechat::fold::Folds;
 
     #[test]
     fn d28_every_beginning_is_of_a_family_and_every_collection_feeds_one() {
-        let families: Vec<_> = Folds::families().map(|family| family.name).collect();
+        let families: Vec<_> =
+            Folds::families().chain(Events::families()).map(|family| family.name).collect();
         for collection in Collection::ALL {
             assert!(families.iter().any(|family| is_fed_by(family, *collection)), "{collection:?}");
             for beginning in feeds(*collection) {
@@ -142,7 +154,7 @@ mod tests {
 
     #[test]
     fn d28_a_family_without_a_collection_is_declared_or_fed_by_one() {
-        for family in Folds::families() {
+        for family in Folds::families().chain(Events::families()) {
             let is_fed = Collection::ALL.iter().any(|collection| is_fed_by(family.name, *collection));
             assert!(is_fed, "{} is fed by no collection of the table", family.name);
         }

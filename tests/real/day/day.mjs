@@ -111,6 +111,7 @@ async function answer(chat, model, message = {}) {
   };
   if (message.inParts) await put(chat, { ...whole, inParts: undefined, unfinished: true, content: [], tokenCount: undefined });
   delete whole.inParts;
+  delete whole.hasFailed;
   await put(chat, whole);
   await save(chat, message.inParts ? {} : { model });
   chat.last = messageId;
@@ -118,10 +119,16 @@ async function answer(chat, model, message = {}) {
   if (!model.startsWith('agent_')) ledger.add('librechat_model_usage_count', 1, { model });
   ledger.add('librechat_message_token_sum', whole.tokenCount);
   ledger.add('librechat_messages_created_total', 1, { endpoint: chat.endpoint, side: 'assistant' });
+  if (!message.hasFailed) ledger.add('librechat_answer_tokens_count', 1, { model: provided(model) });
   return messageId;
 }
 
-const phases = { history, people, chats, opinions, shelf, queue, copies, passing, deletions };
+/** The model that answers: an agent's own. */
+const provided = (model) => (model.startsWith('agent_') ? 'gpt-4o' : model);
+
+const phases = {
+  history, people, chats, opinions, changed, cleared, failures, refill, shelf, queue, copies, passing, deletions,
+};
 
 async function history() {
   await register('ada', 'ADMIN');
@@ -137,7 +144,8 @@ async function history() {
   await age(mongoose, 3 * 60_000);
   // What was there before the exporter started counts nothing.
   ledger.forget(['librechat_users_registered_total', 'librechat_logins_total', 'librechat_cost_usd_total',
-    'librechat_tokens_total', 'librechat_conversations_started_total', 'librechat_messages_created_total']);
+    'librechat_tokens_total', 'librechat_conversations_started_total', 'librechat_messages_created_total',
+    'librechat_answer_tokens_count']);
 }
 
 async function people() {
@@ -175,6 +183,7 @@ async function chats() {
     tool_call: { id: `call${index}`, name: 'search_mcp_wiki', args: '{}', output: 'never read', progress: 1 },
   }));
   await answer(working, agent.id, { content: [...calls, { type: 'text', text: 'never read' }] });
+  ledger.add('librechat_tool_invocations_total', 2, { tool: 'search', server: 'wiki', kind: 'mcp', status: 'unknown' });
   ledger.add('librechat_agent_usage_count', 1, { agent: 'Researcher' });
   await spend(working, 'gpt-4o', 'message', { input: 700, output: 60 }, 'Researcher');
   ids.chats = { plain, cached, working };
@@ -200,7 +209,71 @@ async function cleared() {
   await methods.updateMessage(ids.ben, { messageId: ids.rated, feedback: undefined, $unset: { feedback: 1 } });
   ledger.add('librechat_message_feedback_thumbs_down_total', -1);
 }
-Object.assign(phases, { changed, cleared });
+
+/** What goes wrong: a provider that refuses, LibreChat that refuses, tools that fail; and what is thought of an agent. */
+async function failures() {
+  const { plain, working } = ids.chats;
+  // A provider's refusal is a part of an answer that is none.
+  await ask(plain);
+  const error = 'An error occurred while processing the request: 429 Rate limit reached\n\nTroubleshooting URL: never read';
+  await answer(plain, 'gpt-4o', { hasFailed: true, content: [{ type: 'error', error }], tokenCount: 4 });
+  failed({ endpoint: 'openAI', model: 'gpt-4o', agent: '', error_type: 'http_429' });
+  // LibreChat's own: the question and the refusal have neither endpoint nor model.
+  const question = randomUUID();
+  const refused = { conversationId: plain.id, endpoint: undefined };
+  await put(plain, { ...refused, messageId: question, parentMessageId: plain.last, sender: 'User', text: 'never read', isCreatedByUser: true });
+  const text = JSON.stringify({ type: 'message_limit', max: 40, limiter: 'user', windowInMinutes: 1 });
+  await put(plain, { ...refused, messageId: randomUUID(), parentMessageId: question, sender: 'AI', text, error: true, unfinished: false, isCreatedByUser: false });
+  ledger.add('librechat_message_count', 2);
+  ledger.add('librechat_error_message_count');
+  for (const side of ['user', 'assistant']) ledger.add('librechat_messages_created_total', 1, { endpoint: 'openAI', side });
+  failed({ endpoint: 'openAI', model: 'gpt-4o', agent: '', error_type: 'message_limit' });
+  // An agent whose tools succeed, fail and are made up; it then breaks off.
+  const call = (id, name, output) => ({
+    type: 'tool_call',
+    tool_call: { id, name, args: '{}', output, progress: 1, runStepStatus: 'completed', runStepDurationMs: 1500 },
+  });
+  const calls = [
+    call('f0', 'search_mcp_wiki', 'never read'),
+    call('f1', 'search_mcp_wiki', 'Error: [MCP][wiki][search] tool call failed: MCP error -32001: Request timed out'),
+    call('f2', 'no_such_tool', 'Error processing tool: Tool no_such_tool not found.'),
+  ];
+  await ask(working);
+  const broken = { type: 'error', error: 'An error occurred while processing the request: Connection error.' };
+  const id = await answer(working, 'agent_researcher', { hasFailed: true, content: [...calls, broken], tokenCount: 4 });
+  ledger.add('librechat_agent_usage_count', 1, { agent: 'Researcher' });
+  failed({ endpoint: 'agents', model: 'gpt-4o', agent: 'Researcher', error_type: 'connection' });
+  for (const status of ['ok', 'error']) {
+    ledger.add('librechat_tool_invocations_total', 1, { tool: 'search', server: 'wiki', kind: 'mcp', status });
+  }
+  ledger.add('librechat_tool_invocations_total', 1, { tool: 'no_such_tool', server: '', kind: 'builtin', status: 'error' });
+  ledger.add('librechat_tool_invocation_seconds_sum', 3, { tool: 'search' });
+  await methods.updateMessage(ids.cleo, { messageId: id, feedback: { rating: 'thumbsDown', tag: { key: 'not_helpful' } } });
+  ledger.add('librechat_message_feedback_thumbs_down_total');
+  ledger.add('librechat_feedback_given_total', 1, { rating: 'thumbsDown', model: 'gpt-4o' });
+}
+
+function failed(labels) {
+  const { endpoint, error_type } = labels;
+  ledger.add('librechat_failed_answers_total', 1, labels);
+  ledger.add('librechat_answer_errors_total', 1, { endpoint, error_type });
+}
+
+/** A balance that is used up, and filled again when an answer asks for credits; those are reserved until it is there. */
+async function refill() {
+  await models.Balance.updateOne({ user: ids.ada }, {
+    tokenCredits: 0, autoRefillEnabled: true, refillAmount: 50_000, refillIntervalValue: 1, refillIntervalUnit: 'days',
+    lastRefill: new Date(Date.now() - 2 * 86_400_000),
+  });
+  ledger.add('librechat_balance_credits', -balance.startBalance);
+  const expiresAt = new Date(Date.now() + 3_600_000);
+  const { reserved } = await methods.reserveBalance({ user: ids.ada, reservationId: randomUUID(), amount: 700, expiresAt });
+  if (!reserved) throw new Error('the balance was not refilled');
+  ledger.add('librechat_balance_credits', 50_000);
+  ledger.add('librechat_balance_reserved_credits', 700);
+  ledger.add('librechat_transaction_count');
+  ledger.add('librechat_credits_granted_usd_total', 0.05, { context: 'autoRefill' });
+}
 
 async function shelf() {
   const { plain } = ids.chats;
@@ -229,11 +302,19 @@ async function shelf() {
     ledger.add('librechat_file_count_by_type', 1, { type: 'application/pdf' });
     ledger.add('librechat_file_total_bytes', bytes);
   }
+  ledger.add('librechat_files_by_source', 2, { source: 'local' });
+  ledger.add('librechat_files_by_context', 2, { context: 'message_attachment' });
   await methods.createMemory({ userId: ids.ben, key: 'likes', value: 'never read', tokenCount: 5 });
+  ledger.add('librechat_memory_entries');
+  ledger.add('librechat_memory_tokens', 5);
+  ledger.add('librechat_users_with_memories');
   const project = await methods.createChatProject(ids.ben, { name: 'Project' });
+  ledger.add('librechat_chat_projects');
   await methods.assignConversationToProject(ids.ben, plain.id, project._id.toString());
   await methods.createMCPServer({ author: ids.ada, config: { title: 'Wiki', type: 'streamable-http', url: 'https://wiki.example.com/mcp' } });
+  ledger.add('librechat_mcp_servers');
   await methods.createAgentApiKey({ userId: ids.cleo, name: 'never read' });
+  ledger.add('librechat_agent_api_keys');
   await models.Key.create({ userId: ids.ben, name: 'openAI', value: 'never read' });
   ledger.add('librechat_key_count');
   await methods.updatePluginAuth({ userId: ids.ben, authField: 'KEY', pluginKey: 'search', value: 'never read' });
@@ -267,6 +348,7 @@ async function queue() {
     id: 'sched_1', user: ids.cleo, agent_id: 'agent_researcher', name: 'Report', prompt: 'never read', enabled: true,
     cadence: { frequency: 'daily', hour: 9, minute: 0 }, timezone: 'UTC', claimToken: randomUUID(),
   });
+  ledger.add('librechat_schedules', 1, { state: 'on' });
   const now = Date.now();
   const at = (minute) => new Date(now - minute * 60_000);
   const run = { scheduleId: schedule.id, user: ids.cleo, agentId: 'agent_researcher' };
@@ -285,6 +367,17 @@ async function copies() {
   await methods.bulkSaveConvos([{ conversationId: fork.id, user: ids.ben, endpoint: 'openAI', title: 'never read', createdAt: new Date(), updatedAt: new Date() }]);
   const copied = originals.map(({ _id, __v, ...message }) => ({ ...message, messageId: randomUUID(), conversationId: fork.id }));
   await methods.bulkSaveMessages(copied, true);
+  ledger.add('librechat_conversation_count');
+  // An import has its own dates, and no `updatedAt`.
+  const imported = { id: randomUUID(), at: new Date('2025-01-05T10:00:00Z') };
+  await methods.bulkSaveConvos([{ conversationId: imported.id, user: ids.ben, endpoint: 'openAI', title: 'never read', createdAt: imported.at }]);
+  const read = { conversationId: imported.id, user: ids.ben, endpoint: 'openAI', text: 'never read', createdAt: imported.at, error: false };
+  const [asked, answered] = [randomUUID(), randomUUID()];
+  copied.push(
+    { ...read, messageId: asked, parentMessageId: null, sender: 'User', isCreatedByUser: true, tokenCount: 3 },
+    { ...read, messageId: answered, parentMessageId: asked, sender: 'AI', isCreatedByUser: false, model: 'gpt-4o', tokenCount: 9 },
+  );
+  await methods.bulkSaveMessages(copied.slice(-2), true);
   ledger.add('librechat_conversation_count');
   for (const message of copied) {
     const side = message.isCreatedByUser ? 'user' : 'assistant';
@@ -311,6 +404,7 @@ async function passing() {
   });
   ledger.add('librechat_transaction_count');
   ledger.add('librechat_balance_credits', 250_000);
+  ledger.add('librechat_credits_granted_usd_total', 0.25, { context: 'autoRefill' });
 }
 
 async function deletions() {
@@ -321,9 +415,12 @@ async function deletions() {
   ledger.add('librechat_model_usage_count', -1, { model: 'claude-sonnet-4-5' });
   await methods.deleteConvos(ids.ben, { conversationId: plain.id });
   ledger.add('librechat_conversation_count', -1);
-  ledger.add('librechat_message_count', -2);
-  ledger.add('librechat_message_token_sum', -27);
-  ledger.add('librechat_model_usage_count', -1, { model: 'gpt-4o' });
+  ledger.add('librechat_conversation_tag_usage_count', -1, { tag: 'work' });
+  // Two questions and answers, one of which has failed; and what was refused.
+  ledger.add('librechat_message_count', -6);
+  ledger.add('librechat_error_message_count', -1);
+  ledger.add('librechat_message_token_sum', -(7 + 20 + 7 + 4));
+  ledger.add('librechat_model_usage_count', -2, { model: 'gpt-4o' });
   // An account: its sessions, balance and transactions, then the user.
   const dan = new mongoose.Types.ObjectId(ids.dan);
   const spent = 90 * price('gpt-4o-mini', 'prompt') + 10 * price('gpt-4o-mini', 'completion');
