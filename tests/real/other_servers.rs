@@ -150,6 +150,39 @@ async fn d1_to_d8_every_server_is_read_without_what_it_refuses() {
     }
 }
 
+/// The wire versions of MongoDB 4.4, 5.0, 6.0, 7.0 and 8.0, by which the driver chooses how it speaks.
+const WIRE_VERSIONS: [i32; 5] = [9, 13, 17, 21, 25];
+
+#[tokio::test]
+async fn every_mongodb_from_4_4_to_8_is_followed_by_its_change_stream() {
+    let set = ReplicaSet::start(1).await;
+    load(&set.members[0].client(), "seed1").await;
+    let mut expected = 3000.0;
+    for version in WIRE_VERSIONS {
+        let proxy = WireProxy::start_editing(
+            set.members[0].port(),
+            |_, _| Reply::Pass,
+            move |_, reply| {
+                if reply.contains_key("maxWireVersion") {
+                    reply.insert("maxWireVersion", version);
+                }
+            },
+        );
+        let exporter = Exporter::serve(&[("MONGO_URI", &proxy.uri())]).await;
+        let samples = exporter.until_sample("librechat_message_count", Some(expected)).await;
+        let missing: Vec<_> = samples
+            .iter()
+            .filter(|(series, value)| {
+                series.name == "librechat_exporter_server_capability" && **value == 0.0
+            })
+            .collect();
+        assert!(missing.is_empty(), "{version}: {missing:?}");
+        insert(&set.members[0]).await;
+        expected += 1.0;
+        exporter.until_sample("librechat_message_count", Some(expected)).await;
+    }
+}
+
 #[tokio::test]
 async fn d13_a_query_that_is_throttled_is_asked_again_alone() {
     let mongod = Mongod::start().await;

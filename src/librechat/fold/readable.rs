@@ -31,7 +31,7 @@ const fn feeds(collection: Collection) -> &'static [&'static str] {
         Collection::ChatProjects => &["librechat_chat_projects$"],
         Collection::McpServers => &["librechat_mcp_servers$"],
         Collection::MemoryEntries => &["librechat_memory_", "librechat_users_with_memories$"],
-        Collection::Passkeys => &["librechat_passkeys$"],
+        Collection::Passkeys => &["librechat_passkeys$", "librechat_users_with_passkey$"],
         Collection::Schedules => &["librechat_schedules$"],
         Collection::Skills => &["librechat_skills$"],
         Collection::Agents => &[
@@ -62,6 +62,7 @@ const fn feeds(collection: Collection) -> &'static [&'static str] {
         Collection::Groups => {
             &["librechat_active_users_by_group", "librechat_cost_usd_by_group", "librechat_group_"]
         }
+        Collection::Logs => &["librechat_violations$"],
         Collection::Keys => &["librechat_key_"],
         Collection::Messages => OF_MESSAGES,
         Collection::PluginAuths => &["librechat_plugin_auth_"],

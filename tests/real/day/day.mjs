@@ -326,6 +326,15 @@ async function shelf() {
   });
   ledger.add('librechat_tool_call_count');
   ledger.add('librechat_tool_call_count_by_tool', 1, { toolId: 'execute_code' });
+  // What LibreChat's store of keys and values, which is not in the package, writes of a ban; its domains are none.
+  const expiresAt = new Date(Date.now() + 3_600_000);
+  await mongoose.connection.collection('logs').insertMany([
+    { key: 'BANS:203.0.113.7', value: '{"value":{"expiresAt":1}}', expiresAt },
+    { key: `BANS:${ids.dan}`, value: '{"value":{"expiresAt":1}}', expiresAt },
+    { key: 'ban:203.0.113.7', value: '{"value":{"expiresAt":1}}', expiresAt: null },
+    { key: 'ENCODED_DOMAINS:MTI3LjAuMC', value: '{"value":"never read"}', expiresAt: null },
+  ]);
+  ledger.add('librechat_violations', 2, { type: 'ban' });
   await models.Banner.create({ bannerId: 'b', message: 'never read', displayFrom: new Date(Date.now() - 1000), isPublic: true });
   ledger.add('librechat_banner_count');
   ledger.add('librechat_active_banner_count');
@@ -353,6 +362,9 @@ async function queue() {
   const at = (minute) => new Date(now - minute * 60_000);
   const run = { scheduleId: schedule.id, user: ids.cleo, agentId: 'agent_researcher' };
   await methods.reserveStartedRun({ ...run, scheduledFor: at(2), firedAt: at(2) });
+  const mcp = [{ server: 'wiki', status: 'ready' }, { server: 'mail', status: 'mcp_reauth_required' }];
+  await methods.setRunFireDetails(schedule.id, at(2), { conversationId: ids.chats.working.id, mcp });
+  ledger.add('librechat_schedule_runs_with_mcp_problem', 1, { problem: 'mcp_reauth_required' });
   await methods.recordRunOutcome({ scheduleId: schedule.id, scheduledFor: at(2), status: 'success' });
   await methods.reserveStartedRun({ ...run, scheduledFor: at(1), firedAt: at(1) });
   await methods.recordSkippedRun({ ...run, scheduledFor: at(0), status: 'skipped_overlap' });
