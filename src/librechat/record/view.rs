@@ -54,7 +54,8 @@ pub fn record<'a>(collection: Collection, document: &'a RawDocument) -> (Record<
 /// What the ids begin with that the agents' API gives its answers.
 const OF_API: &[&str] = &["chatcmpl-", "resp_"];
 
-/// Documents are made within a second of their date, but the clocks of LibreChat and MongoDB may differ.
+/// Documents are made within a second of their date. But LibreChat writes messages and conversations by upsert, so that
+/// the `_id` is of MongoDB's clock and the date of LibreChat's, which may differ.
 const MADE_WITHIN: i64 = 60_000;
 
 /// Whether a document is younger than its date: forks, duplicates and imports keep the date of what they copy, and get a
