@@ -255,6 +255,9 @@ fn times(vars: &mut Vars) -> Option<Times> {
         area.metrics_user_id_salt_file,
         |secret| Ok(Salt::new(secret)),
     )?;
+    if salt.is_none() && area.emit_per_user_metrics.0 {
+        report_lost_salt(vars);
+    }
     if let Some(weakness) = salt.as_ref().and_then(|salt| weakness(salt.secret.expose())) {
         vars.warn("METRICS_USER_ID_SALT", weakness);
     }
@@ -278,6 +281,14 @@ fn times(vars: &mut Vars) -> Option<Times> {
         max_series: usize::try_from(area.metrics_max_series.0).unwrap_or(usize::MAX),
     };
     Some(Times { refresh_interval, max_staleness, sweep_interval, options, user_label: label })
+}
+
+/// Pseudonyms were meant, and every user's id would be shown.
+fn report_lost_salt(vars: &mut Vars) {
+    for (name, why) in vars.lost(&["METRICS_USER_ID_SALT"]) {
+        let mend = "EMIT_PER_USER_METRICS would show the users themselves: give it a value, or leave it out";
+        vars.problem(&name, format!("{why}, and {mend}"));
+    }
 }
 
 /// Both readings of a number without a unit that is hardly meant as milliseconds.
