@@ -1,9 +1,10 @@
-//! The command line: `serve`, `demo`, `once`, `check-config`, `settings`, `healthcheck`, one function each.
+//! The command line: `serve`, `demo`, `once`, `report`, `check-config`, `settings`, `healthcheck`, one function each.
 
 pub mod check_config;
 mod connect;
 pub mod healthcheck;
 pub mod help;
+mod report;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -80,6 +81,12 @@ enum Command {
         #[arg(long, value_name = "RFC3339", value_parser = instant)]
         at: Option<SystemTime>,
     },
+    /// Print usage and cost of a period, by user, group, domain, model, agent or day, and exit.
+    #[command(after_long_help = help::ending(
+        &["MONGO_URI", "MONGO_DATABASE", "TENANT_ID", "TIMEZONE", "USER_LABEL", "ANONYMIZE_EMAIL_LABEL"],
+        "librechat-exporter report --from 2026-10-01 --to 2026-11-01 --by group,model --format csv > october.csv",
+    ))]
+    Report(report::ReportOptions),
     /// Check the settings, print those that are not the default, and say what is read, served and asked of callers.
     #[command(after_long_help = help::ending(
         &["MONGO_URI", "METRICS_AUTH_REQUIRED", "DISABLE_AUTH"],
@@ -135,7 +142,11 @@ pub fn main() -> ExitCode {
         Ok(found) => Vars::gather(found, VARIABLES),
         Err(problem) => return bad_configuration(&[problem]),
     };
-    let needs = if matches!(command, Command::Demo { .. }) { Needs::Nothing } else { Needs::Mongo };
+    let needs = match &command {
+        Command::Demo { .. } => Needs::Nothing,
+        Command::Report(options) if options.demo => Needs::Nothing,
+        _ => Needs::Mongo,
+    };
     match command {
         Command::Healthcheck { url } => run(|| healthcheck::healthcheck(vars, url.as_deref())),
         Command::CheckConfig { all, connect } => run(|| check_config::check_config(vars, all, connect)),
@@ -158,7 +169,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
     let format = config.log_format.unwrap_or_else(logging::LogFormat::fitting);
     logging::init(config.log_level, format, vars::environment::wants_colors());
-    if !matches!(command, Command::Once { .. }) {
+    if !matches!(command, Command::Once { .. } | Command::Report(_)) {
         info!("librechat-exporter {VERSION_AND_COMMIT}");
     }
     for note in &config.notes {
@@ -169,6 +180,7 @@ fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
     }
     let ended = match command {
         Command::Once { at } => return once(config, *at),
+        Command::Report(options) => return report::run(options, config),
         Command::Demo { seed, .. } => {
             let demo = Arc::new(Demo::new(*seed, clock::now));
             block_on(app::serve(config, demo, Arc::new(app::login::Nobody), Vec::new()))?

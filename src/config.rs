@@ -65,6 +65,8 @@ pub struct Config {
     pub max_staleness: Duration,
     pub sweep_interval: Duration,
     pub options: Options,
+    /// How users are shown to whoever may see them, whether or not the per-user families are on.
+    pub user_label: UserLabel,
     pub listen: ListenSettings,
     pub guard: GuardSettings,
     pub limits: LimitSettings,
@@ -146,6 +148,7 @@ impl Config {
                     max_staleness: times.max_staleness,
                     sweep_interval: times.sweep_interval,
                     options: times.options,
+                    user_label: times.user_label,
                     listen,
                     guard,
                     limits,
@@ -208,6 +211,7 @@ struct Times {
     max_staleness: Duration,
     sweep_interval: Duration,
     options: Options,
+    user_label: UserLabel,
 }
 
 fn times(vars: &mut Vars) -> Option<Times> {
@@ -251,6 +255,9 @@ fn times(vars: &mut Vars) -> Option<Times> {
         area.metrics_user_id_salt_file,
         |secret| Ok(Salt::new(secret)),
     )?;
+    if salt.is_none() && area.emit_per_user_metrics.0 {
+        report_lost_salt(vars);
+    }
     if let Some(weakness) = salt.as_ref().and_then(|salt| weakness(salt.secret.expose())) {
         vars.warn("METRICS_USER_ID_SALT", weakness);
     }
@@ -273,7 +280,15 @@ fn times(vars: &mut Vars) -> Option<Times> {
         max_label_values: usize::try_from(area.metrics_max_label_values.0).unwrap_or(usize::MAX),
         max_series: usize::try_from(area.metrics_max_series.0).unwrap_or(usize::MAX),
     };
-    Some(Times { refresh_interval, max_staleness, sweep_interval, options })
+    Some(Times { refresh_interval, max_staleness, sweep_interval, options, user_label: label })
+}
+
+/// Pseudonyms were meant, and every user's id would be shown.
+fn report_lost_salt(vars: &mut Vars) {
+    for (name, why) in vars.lost(&["METRICS_USER_ID_SALT"]) {
+        let mend = "EMIT_PER_USER_METRICS would show the users themselves: give it a value, or leave it out";
+        vars.problem(&name, format!("{why}, and {mend}"));
+    }
 }
 
 /// Both readings of a number without a unit that is hardly meant as milliseconds.

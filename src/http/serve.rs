@@ -2,7 +2,7 @@
 //!
 //! Invariants: a connection's head is at most 32 KiB and 100 lines; what a connection may take in time is in
 //! [`super::deadline`], how many there may be in [`super::connections`]. After the signal nothing is accepted any more,
-//! idle connections are closed, requests in flight are finished. A connection with a client certificate lives no longer
+//! connections without a whole request are closed, requests in flight are finished. A connection with a client certificate lives no longer
 //! than what it was let in by ([`Bounds`]).
 
 use std::convert::Infallible;
@@ -22,7 +22,7 @@ use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
@@ -48,6 +48,9 @@ const MAX_LINES: usize = 100;
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// The same after a connection was ended for its descriptor.
 const ACCEPT_SOON: Duration = Duration::from_millis(5);
+
+/// For a request that was sent before its client could know that the process ends.
+const ON_ITS_WAY: Duration = Duration::from_millis(200);
 
 /// A Unix socket counts as it where proxies are looked up.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -234,10 +237,12 @@ impl Service {
         stream: &mut S,
         peer: Peer,
         place: &Place,
+        stop: &mut watch::Receiver<bool>,
     ) -> Option<(Peer, Vec<u8>)> {
         let header = tokio::select! {
             header = proxy_protocol::read(stream) => header,
             () = place.evicted() => return None,
+            () = stopped(stop) => return None,
         };
         let known = match header {
             Ok(Ok(Source::Client(client))) => Ok((Peer::Tcp(client), Vec::new())),
@@ -275,19 +280,19 @@ impl Service {
         stream: Box<dyn Stream>,
         peer: Peer,
         place: Place,
-        stop: watch::Receiver<bool>,
+        mut stop: watch::Receiver<bool>,
     ) {
         let mut stream = Deadlined::new(stream, Arc::clone(&place.activity));
         if !self.is_proxy(peer) {
             return self.secure(stream, peer, place, stop).await;
         }
-        if let Some((peer, unread)) = self.identify(&mut stream, peer, &place).await {
+        if let Some((peer, unread)) = self.identify(&mut stream, peer, &place, &mut stop).await {
             self.secure(Rewound::new(stream, unread), peer, place, stop).await;
         }
     }
 
     /// Speaks TLS first where the listener does.
-    async fn secure(&self, stream: impl Stream, peer: Peer, place: Place, stop: watch::Receiver<bool>) {
+    async fn secure(&self, stream: impl Stream, peer: Peer, place: Place, mut stop: watch::Receiver<bool>) {
         let Some(tls) = &self.tls else {
             let caller = Caller { peer, certificate: None };
             return self.speak(stream, caller, Bounds::default(), &place, stop).await;
@@ -297,6 +302,7 @@ impl Service {
         let accepted = tokio::select! {
             accepted = tls.acceptor.accept(stream) => accepted,
             () = place.evicted() => return,
+            () = stopped(&mut stop) => return,
         };
         match accepted {
             Ok(accepted) => {
@@ -324,27 +330,27 @@ impl Service {
         http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEAD).max_headers(MAX_LINES);
         let mut connection =
             std::pin::pin!(http.serve_connection(TokioIo::new(Completed::new(stream)), service));
-        let mut last = std::pin::pin!(async {
+        let serving = async {
             tokio::select! {
+                ended = connection.as_mut() => return ended,
                 () = stopped(&mut stop) => {}
                 () = revoked => {}
             }
-        });
-        let mut stopping = false;
-        loop {
-            tokio::select! {
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        debug!("a connection ended: {error}");
-                    }
-                    return;
-                }
-                () = place.evicted() => return,
-                () = last.as_mut(), if !stopping => {
-                    stopping = true;
-                    connection.as_mut().graceful_shutdown();
-                }
+            connection.as_mut().graceful_shutdown();
+            if let Ok(ended) = timeout(ON_ITS_WAY, connection.as_mut()).await {
+                return ended;
             }
+            if place.activity.awaits_request() {
+                debug!("closed a connection that had sent no whole request");
+                return Ok(());
+            }
+            connection.await
+        };
+        tokio::select! {
+            ended = serving => if let Err(error) = ended {
+                debug!("a connection ended: {error}");
+            },
+            () = place.evicted() => {}
         }
     }
 
