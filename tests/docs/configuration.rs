@@ -70,7 +70,9 @@ fn kind(variable: &Variable) -> String {
         "ClaimPath" => "name of a claim".into(),
         "AllowList" | "Hosts" | "Audiences" | "Scopes" | "Algorithms" | "ScopeClaims" | "RequiredClaims"
         | "TokenTypes" => "list".into(),
-        "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" | "ReadLevel" | "ShownUser" => "see there".into(),
+        "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" | "ReadLevel" | "ShownUser" => {
+            "see there".into()
+        }
         whole => {
             let range = whole.strip_prefix("Whole<").and_then(|rest| rest.strip_suffix('>'));
             let (min, max) = range

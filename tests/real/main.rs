@@ -44,6 +44,7 @@ mod vmagent;
 mod wire_proxy;
 
 // The tests.
+mod backfill;
 mod behind_basic;
 mod behind_proxy;
 mod behind_socket;
