@@ -20,6 +20,7 @@ pub mod presence;
 pub mod pseudonym;
 pub mod recent;
 pub mod record;
+pub mod report;
 pub mod rows;
 pub mod scope;
 pub mod source;

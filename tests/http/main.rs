@@ -63,6 +63,7 @@ mod addresses;
 mod authorization;
 mod basic_file;
 mod blank;
+mod bound_tokens;
 mod canaries;
 mod certified;
 mod connections;

@@ -51,6 +51,7 @@ mod behind_socket;
 mod change_streams;
 mod compat;
 mod dashboards;
+mod day;
 mod docs;
 mod dotenv;
 mod gauges;

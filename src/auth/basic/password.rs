@@ -103,7 +103,7 @@ fn remark_length(password: &str) {
     if password.len() > BCRYPT_LENGTH {
         ONCE.call_once(|| {
             warn!(
-                "a password of more than {BCRYPT_LENGTH} bytes was sent for METRICS_BASIC_AUTH_PASSWORD, which is a bcrypt \
+                "a password of more than {BCRYPT_LENGTH} bytes was sent for a user of Basic whose password is known by its bcrypt \
                  hash: bcrypt reads no further, so longer passwords are refused; use a shorter one, or argon2id"
             );
         });

@@ -57,6 +57,11 @@ static SKILLS: Family<0> =
     Family::gauge("librechat_skills", [], "Number of skills (only where there are any)");
 static PASSKEYS: Family<0> =
     Family::gauge("librechat_passkeys", [], "Number of passkeys (only where there are any)");
+static PASSKEY_USERS: Family<0> = Family::gauge(
+    "librechat_users_with_passkey",
+    [],
+    "Number of users who have a passkey (only where there are any)",
+);
 static ARTIFACTS: Family<0> = Family::gauge(
     "librechat_published_artifacts",
     [],
@@ -101,6 +106,7 @@ pub struct Census {
     key_used: Option<Moment>,
     memory_tokens: f64,
     memory_users: BTreeSet<Id>,
+    passkey_users: BTreeSet<Id>,
     /// How many rights there are on each agent, and whether one is of more than a single user.
     rights: BTreeMap<Id, Rights>,
 }
@@ -151,6 +157,7 @@ impl Census {
                 self.memory_tokens += item.tokens.unwrap_or_default();
                 self.memory_users.extend(item.user.clone());
             }
+            Collection::Passkeys => self.passkey_users.extend(item.user.clone()),
             Collection::Schedules => {
                 let [on, off] = &mut self.schedules;
                 *(if item.is_on { on } else { off }) += 1;
@@ -182,6 +189,7 @@ impl Fold for Census {
         PROJECTS.describe(),
         SKILLS.describe(),
         PASSKEYS.describe(),
+        PASSKEY_USERS.describe(),
         ARTIFACTS.describe(),
         MEMORIES.describe(),
         MEMORY_TOKENS.describe(),
@@ -209,6 +217,7 @@ impl Fold for Census {
         self.key_used = self.key_used.max(other.key_used);
         self.memory_tokens += other.memory_tokens;
         self.memory_users.extend(other.memory_users.iter().cloned());
+        self.passkey_users.extend(other.passkey_users.iter().cloned());
         for (agent, more) in &other.rights {
             let rights = self.rights.entry(agent.clone()).or_default();
             rights.users += more.users;
@@ -235,6 +244,9 @@ impl Fold for Census {
         if self.has(Collection::MemoryEntries) {
             samples.push(&MEMORY_TOKENS, [], self.memory_tokens);
             samples.push(&MEMORY_USERS, [], count(self.memory_users.len()));
+        }
+        if !self.passkey_users.is_empty() {
+            samples.push(&PASSKEY_USERS, [], count(self.passkey_users.len()));
         }
         if self.has(Collection::AclEntries) {
             let shared = self.rights.values().filter(|rights| rights.is_shared());
@@ -298,6 +310,8 @@ mod tests {
             Item::of(Collection::AgentApiKeys),
             item(Collection::AuditLogs, "grant", "denied"),
             Item::of(Collection::Skills),
+            Item { user: Some(Id::from("u")), ..Item::of(Collection::Passkeys) },
+            Item { user: Some(Id::from("u")), ..Item::of(Collection::Passkeys) },
         ];
         assert_eq!(
             lines::<Census>(&records.map(Record::Item), &[], 10_000),
@@ -309,6 +323,7 @@ mod tests {
                 "librechat_memory_tokens 10",
                 r#"librechat_oldest_trigger_delivery_seconds{status="dead"} 9"#,
                 r#"librechat_oldest_trigger_delivery_seconds{status="pending"} 8"#,
+                "librechat_passkeys 2",
                 r#"librechat_schedules{state="off"} 1"#,
                 r#"librechat_schedules{state="on"} 1"#,
                 "librechat_shared_agents 2",
@@ -317,6 +332,7 @@ mod tests {
                 r#"librechat_trigger_deliveries{status="pending"} 2"#,
                 r#"librechat_trigger_deliveries{status="succeeded"} 1"#,
                 "librechat_users_with_memories 1",
+                "librechat_users_with_passkey 1",
             ]
         );
         assert!(lines::<Census>(&[], &[], 0).is_empty());

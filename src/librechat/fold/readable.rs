@@ -31,7 +31,7 @@ const fn feeds(collection: Collection) -> &'static [&'static str] {
         Collection::ChatProjects => &["librechat_chat_projects$"],
         Collection::McpServers => &["librechat_mcp_servers$"],
         Collection::MemoryEntries => &["librechat_memory_", "librechat_users_with_memories$"],
-        Collection::Passkeys => &["librechat_passkeys$"],
+        Collection::Passkeys => &["librechat_passkeys$", "librechat_users_with_passkey$"],
         Collection::Schedules => &["librechat_schedules$"],
         Collection::Skills => &["librechat_skills$"],
         Collection::Agents => &[
@@ -49,6 +49,7 @@ const fn feeds(collection: Collection) -> &'static [&'static str] {
         Collection::ConversationTags => &["librechat_conversation_tag_"],
         Collection::Conversations => &[
             "librechat_conversation_count$",
+            "librechat_conversations_started_total$",
             "librechat_new_conversations_",
             "librechat_cost_per_conversation_",
             "librechat_cost_usd_by_endpoint$",
@@ -61,6 +62,7 @@ const fn feeds(collection: Collection) -> &'static [&'static str] {
         Collection::Groups => {
             &["librechat_active_users_by_group", "librechat_cost_usd_by_group", "librechat_group_"]
         }
+        Collection::Logs => &["librechat_violations$"],
         Collection::Keys => &["librechat_key_"],
         Collection::Messages => OF_MESSAGES,
         Collection::PluginAuths => &["librechat_plugin_auth_"],
@@ -68,7 +70,7 @@ const fn feeds(collection: Collection) -> &'static [&'static str] {
         Collection::PromptGroups => &["librechat_prompt_group_"],
         Collection::Prompts => &["librechat_prompt_count"],
         Collection::ScheduleRuns => &["librechat_schedule_run"],
-        Collection::Sessions => &["librechat_session_"],
+        Collection::Sessions => &["librechat_session_", "librechat_logins_total$"],
         Collection::SharedLinks => &["librechat_shared_link_"],
         Collection::Tokens => &["librechat_token_count$"],
         Collection::ToolCalls => &["librechat_tool_call_"],
@@ -87,6 +89,11 @@ const fn feeds(collection: Collection) -> &'static [&'static str] {
             "librechat_cost_",
             "librechat_prompt_cache_",
             "librechat_tokens_by_endpoint$",
+            "librechat_tokens_total$",
+            "librechat_credits_granted_",
+            "librechat_agent_api_cost_",
+            "librechat_agent_api_requests_",
+            "librechat_unbilled_answers_",
         ],
     }
 }
@@ -106,10 +113,12 @@ const OF_MESSAGES: &[&str] = &[
     "librechat_conversation_message_",
     "librechat_conversation_unfinished_",
     "librechat_deployed_",
+    "librechat_answer_",
     "librechat_answers_by_finish_reason$",
+    "librechat_copied_messages_",
     "librechat_email_domain_messages$",
     "librechat_error_",
-    "librechat_failed_answer_",
+    "librechat_failed_answer",
     "librechat_group_messages$",
     "librechat_feedback_",
     "librechat_mcp_tool_",
@@ -122,6 +131,8 @@ const OF_MESSAGES: &[&str] = &[
     "librechat_new_conversations_",
     "librechat_periodicity_",
     "librechat_power_users_",
+    "librechat_tool_invocation",
+    "librechat_unbilled_answers_",
     "librechat_unique_users_",
     "librechat_user_last_",
     "librechat_user_messages$",
@@ -148,11 +159,13 @@ pub fn leave_out(samples: &mut Samples, unreadable: &[Collection]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::librechat::events::Events;
     use crate::librechat::fold::Folds;
 
     #[test]
     fn d28_every_beginning_is_of_a_family_and_every_collection_feeds_one() {
-        let families: Vec<_> = Folds::families().map(|family| family.name).collect();
+        let families: Vec<_> =
+            Folds::families().chain(Events::families()).map(|family| family.name).collect();
         for collection in Collection::ALL {
             assert!(families.iter().any(|family| is_fed_by(family, *collection)), "{collection:?}");
             for beginning in feeds(*collection) {
@@ -166,7 +179,7 @@ mod tests {
 
     #[test]
     fn d28_a_family_without_a_collection_is_declared_or_fed_by_one() {
-        for family in Folds::families() {
+        for family in Folds::families().chain(Events::families()) {
             let is_fed = Collection::ALL.iter().any(|collection| is_fed_by(family.name, *collection));
             assert!(is_fed, "{} is fed by no collection of the table", family.name);
         }
