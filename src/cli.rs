@@ -1,4 +1,4 @@
-//! The command line: `serve`, `demo`, `once`, `report`, `backfill`, `check-config`, `settings`, `healthcheck`, one
+//! The command line: `serve`, `demo`, `once`, `backfill`, `report`, `check-config`, `settings`, `healthcheck`, one
 //! function each.
 
 pub mod backfill;
@@ -83,12 +83,6 @@ enum Command {
         #[arg(long, value_name = "RFC3339", value_parser = instant)]
         at: Option<SystemTime>,
     },
-    /// Print usage and cost of a period, by user, group, domain, model, agent or day, and exit.
-    #[command(after_long_help = help::ending(
-        &["MONGO_URI", "MONGO_DATABASE", "TENANT_ID", "TIMEZONE", "USER_LABEL", "ANONYMIZE_EMAIL_LABEL"],
-        "librechat-exporter report --from 2026-10-01 --to 2026-11-01 --by group,model --format csv > october.csv",
-    ))]
-    Report(report::ReportOptions),
     /// Write what the metrics were at instants of the past, for Prometheus: as OpenMetrics with timestamps.
     ///
     /// What a metric was at an instant is computed from the documents that exist now and were created by then. What
@@ -100,6 +94,12 @@ enum Command {
          promtool tsdb create-blocks-from openmetrics --max-block-duration=504h librechat.om data",
     ))]
     Backfill(backfill::Arguments),
+    /// Print usage and cost of a period, by user, group, domain, model, agent or day, and exit.
+    #[command(after_long_help = help::ending(
+        &["MONGO_URI", "MONGO_DATABASE", "TENANT_ID", "TIMEZONE", "USER_LABEL", "ANONYMIZE_EMAIL_LABEL"],
+        "librechat-exporter report --from 2026-10-01 --to 2026-11-01 --by group,model --format csv > october.csv",
+    ))]
+    Report(report::ReportOptions),
     /// Check the settings, print those that are not the default, and say what is read, served and asked of callers.
     #[command(after_long_help = help::ending(
         &["MONGO_URI", "METRICS_AUTH_REQUIRED", "DISABLE_AUTH"],
@@ -183,7 +183,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
     let format = config.log_format.unwrap_or_else(logging::LogFormat::fitting);
     logging::init(config.log_level, format, vars::environment::wants_colors());
-    if !matches!(command, Command::Once { .. } | Command::Report(_) | Command::Backfill(_)) {
+    if !matches!(command, Command::Once { .. } | Command::Backfill(_) | Command::Report(_)) {
         info!("librechat-exporter {VERSION_AND_COMMIT}");
     }
     for note in &config.notes {
@@ -194,8 +194,8 @@ fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
     }
     let ended = match command {
         Command::Once { at } => return once(config, *at),
-        Command::Report(options) => return report::run(options, config),
         Command::Backfill(arguments) => return backfill::backfill(config, arguments),
+        Command::Report(options) => return report::run(options, config),
         Command::Demo { seed, .. } => {
             let demo = Arc::new(Demo::new(*seed, clock::now));
             block_on(app::serve(config, demo, Arc::new(app::login::Nobody), Vec::new()))?

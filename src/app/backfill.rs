@@ -16,8 +16,8 @@ use tracing::info;
 use super::signals::Signals;
 use crate::exposition::history::labels::ExtraLabels;
 use crate::exposition::history::{History, Text};
-use crate::librechat::backfill::Backfill;
 use crate::librechat::backfill::instants::Instants;
+use crate::librechat::backfill::{Backfill, Figures};
 use crate::librechat::collector::report_contents;
 use crate::librechat::scope::Options;
 use crate::librechat::source::Source;
@@ -62,8 +62,12 @@ async fn write<S: Source>(
     let mut pass = Backfill::new(source, options, instants);
     pass.read_irregular().await?;
     for at in instants.iter() {
-        let samples = pass.advance(at).await?;
-        history.record(at.0 / 1_000, &samples).with_context(|| output.no_room())?;
+        if let Some(made) = pass.advance(at).await? {
+            record(&mut history, made, &output)?;
+        }
+    }
+    while let Some(made) = pass.made().await? {
+        record(&mut history, made, &output)?;
     }
     let documents = pass.documents();
     drop(pass);
@@ -78,6 +82,10 @@ async fn write<S: Source>(
         started.elapsed().as_secs_f64()
     );
     Ok(())
+}
+
+fn record(history: &mut History, (at, samples): Figures, output: &Output) -> anyhow::Result<()> {
+    history.record(at.0 / 1_000, &samples).with_context(|| output.no_room())
 }
 
 /// Where the text goes to.

@@ -8,9 +8,11 @@
 
 pub mod instants;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
+use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::info;
 
 use self::instants::{Instants, shown};
@@ -27,8 +29,13 @@ use crate::exposition::samples::Samples;
 
 /// Documents of one query, at most.
 const QUERY: u64 = 65_536;
+/// Figures of so many instants are made at the same time, at most: each has a copy of what is not shared.
+const MOST_AT_ONCE: usize = 4;
 /// How often it is told how far the pass has come.
 const TELL: Duration = Duration::from_secs(5);
+
+/// An instant, and what the figures were at it.
+pub type Figures = (Moment, Samples);
 
 /// A pass over all documents.
 #[derive(Debug)]
@@ -42,6 +49,10 @@ pub struct Backfill<'a, S> {
     /// What documents without an ObjectId come to, by the instant that has them.
     irregular: BTreeMap<i64, Folds>,
     limiter: Limiter,
+    /// The figures of the instants that were read last: they are made while more is read.
+    making: VecDeque<JoinHandle<Figures>>,
+    /// Of how many instants at the same time.
+    at_once: usize,
     documents: u64,
     told: Instant,
 }
@@ -56,6 +67,8 @@ impl<'a, S: Source> Backfill<'a, S> {
             events: Events::new(options.max_label_values),
             irregular: BTreeMap::new(),
             limiter: Limiter::new(options.max_series),
+            making: VecDeque::new(),
+            at_once: available_parallelism().map_or(1, |cores| cores.get().min(MOST_AT_ONCE)),
             documents: 0,
             told: Instant::now(),
             options,
@@ -93,11 +106,42 @@ impl<'a, S: Source> Backfill<'a, S> {
         Ok(())
     }
 
-    /// What the figures were at the next instant.
+    /// Reads on up to the next instant, and gives what the figures were at one of those before it, in their order.
     ///
     /// # Errors
     /// Those of the source.
-    pub async fn advance(&mut self, at: Moment) -> Result<Samples, SourceError> {
+    pub async fn advance(&mut self, at: Moment) -> Result<Option<Figures>, SourceError> {
+        self.read(at).await?;
+        let before = if self.making.len() < self.at_once { None } else { self.made().await? };
+        if let Some(irregular) = self.irregular.remove(&at.0) {
+            self.folds.merge(&irregular);
+        }
+        self.folds.forget(at.before(LONGEST));
+        self.events.finish(at);
+        let (folds, events) = (self.folds.clone(), self.events.export());
+        let unreadable = self.source.unreadable();
+        self.making.push_back(spawn_blocking(move || {
+            let mut samples = folds.into_samples(at);
+            samples.extend(events);
+            leave_out(&mut samples, &unreadable);
+            (at, samples)
+        }));
+        Ok(before)
+    }
+
+    /// What the figures were at the first of the instants that were read up to and not given yet; `None` after the last.
+    ///
+    /// # Errors
+    /// They could not be made.
+    pub async fn made(&mut self) -> Result<Option<Figures>, SourceError> {
+        let Some(making) = self.making.pop_front() else { return Ok(None) };
+        let made = making.await.map_err(|_| SourceError { text: "the figures could not be made".into() });
+        let (at, mut samples) = made?;
+        limit(&mut self.limiter, &mut samples);
+        Ok(Some((at, samples)))
+    }
+
+    async fn read(&mut self, at: Moment) -> Result<(), SourceError> {
         let is_history = at == self.instants.first();
         // An ObjectId tells the second, and this second belongs to the instant.
         let until = Position::at(Moment(at.0 + 1_000));
@@ -116,16 +160,7 @@ impl<'a, S: Source> Backfill<'a, S> {
                 }
             }
         }
-        if let Some(irregular) = self.irregular.remove(&at.0) {
-            self.folds.merge(&irregular);
-        }
-        self.folds.forget(at.before(LONGEST));
-        self.events.finish(at);
-        let mut samples = self.folds.export(at);
-        leave_out(&mut samples, &self.source.unreadable());
-        samples.extend(self.events.export());
-        limit(&mut self.limiter, &mut samples);
-        Ok(samples)
+        Ok(())
     }
 }
 

@@ -122,9 +122,9 @@ impl Source for Cut {
     }
 }
 
-type Figures = BTreeMap<String, f64>;
+type Values = BTreeMap<String, f64>;
 
-fn figures(samples: Samples) -> Figures {
+fn figures(samples: Samples) -> Values {
     let text = samples.render();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
@@ -134,29 +134,38 @@ fn figures(samples: Samples) -> Figures {
 }
 
 /// What `once --at` an instant says of what was there by then, but for the bound on all series.
-async fn once(source: &Cut, until: Moment) -> Figures {
+async fn once(source: &Cut, until: Moment) -> Values {
     let status = Status::register(&mut Registry::default(), now);
     let cut = Cut { until, ..source.clone() };
     figures(fold(&cut, &status, &Options::default(), until).await.unwrap().export(until))
 }
 
 /// The figures of each instant: those of folds, and those of events.
-async fn backfilled(source: &Cut, instants: Instants) -> Vec<(Moment, Figures, Figures)> {
+async fn backfilled(source: &Cut, instants: Instants) -> Vec<(Moment, Values, Values)> {
     let mut pass = Backfill::new(source, Options::default(), instants);
     pass.read_irregular().await.unwrap();
     let mut all = Vec::new();
+    let mut made = Vec::new();
     for at in instants.iter() {
+        made.extend(pass.advance(at).await.unwrap());
+    }
+    while let Some(last) = pass.made().await.unwrap() {
+        made.push(last);
+    }
+    assert!(made.is_sorted_by_key(|(at, _)| *at));
+    assert_eq!(made.len(), instants.iter().len());
+    for (at, samples) in made {
         let is_of_events = |name: &str| Events::families().any(|family| name.starts_with(family.name));
-        let (events, mut folds): (Figures, Figures) =
-            figures(pass.advance(at).await.unwrap()).into_iter().partition(|(name, _)| is_of_events(name));
+        let (events, mut folds): (Values, Values) =
+            figures(samples).into_iter().partition(|(name, _)| is_of_events(name));
         folds.retain(|name, _| !name.starts_with("librechat_exporter_series_dropped"));
         all.push((at, folds, events));
     }
     all
 }
 
-fn assert_equal(found: &Figures, expected: &Figures, at: Moment) {
-    let names = |figures: &Figures| figures.keys().cloned().collect::<Vec<_>>();
+fn assert_equal(found: &Values, expected: &Values, at: Moment) {
+    let names = |figures: &Values| figures.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(found), names(expected), "{at:?}");
     for (name, value) in expected {
         let off = (found[name] - value).abs();
@@ -185,7 +194,7 @@ async fn an_instant_is_what_a_database_that_ends_there_comes_to() {
 async fn counters_begin_at_the_first_instant_and_count_what_was_made_since() {
     let source = demo();
     let (from, to) = (NOW - 2 * 24 * HOUR, NOW);
-    let created = |events: &Figures| -> f64 {
+    let created = |events: &Values| -> f64 {
         let of = events.iter().filter(|(name, _)| name.starts_with("librechat_messages_created_total"));
         of.map(|(_, value)| value).sum()
     };

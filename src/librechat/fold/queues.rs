@@ -41,7 +41,7 @@ static RUN_MCP: Family<1> = Family::gauge(
     "Number of runs of schedules in which an MCP server could not be used, by why: mcp_reauth_required is a sign-in that was \
      lost (only where LibreChat tells)",
 )
-.not_additive();
+.not_additive().momentary();
 
 /// Why an MCP server could not be used.
 const MCP_PROBLEMS: [&str; 4] =
