@@ -1,5 +1,6 @@
 //! The composition root: build, bind, spawn, drain. The only module that names every part.
 
+pub mod backfill;
 pub mod descriptors;
 pub mod guard;
 pub mod login;

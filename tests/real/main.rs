@@ -44,6 +44,7 @@ mod vmagent;
 mod wire_proxy;
 
 // The tests.
+mod backfill;
 mod behind_basic;
 mod behind_proxy;
 mod behind_socket;
@@ -68,6 +69,7 @@ mod operator;
 mod other_servers;
 mod outage;
 mod reasons;
+mod report;
 mod rotation;
 mod scrape;
 mod session;
