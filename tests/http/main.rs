@@ -76,6 +76,7 @@ mod listening;
 mod lockout;
 mod logs;
 mod negotiation;
+mod report;
 mod review;
 mod settings;
 mod signals;

@@ -69,6 +69,7 @@ mod operator;
 mod other_servers;
 mod outage;
 mod reasons;
+mod report;
 mod rotation;
 mod scrape;
 mod session;

@@ -204,6 +204,31 @@ async fn d13_a_query_that_is_throttled_is_asked_again_alone() {
     assert_eq!(failed.map(|(_, value)| *value), Some(0.0), "{}", exporter.process.output());
 }
 
+/// Whatever is throttled, but for the handshake: Cosmos DB counts every command.
+#[tokio::test]
+async fn d13_every_command_may_be_throttled() {
+    let set = ReplicaSet::start(1).await;
+    load(&set.members[0].client(), "seed1").await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let proxy = WireProxy::start(set.members[0].port(), move |name, _| {
+        let is_handshake = matches!(name, "hello" | "isMaster" | "ismaster");
+        if !is_handshake && counted.fetch_add(1, Ordering::Relaxed) % 3 == 2 {
+            let text = "Error=16500, RetryAfterMs=12, Details='Request rate is large'";
+            return Reply::Answer(refusal(16_500, "RequestRateTooLarge", text));
+        }
+        Reply::Pass
+    });
+    let exporter = Exporter::serve(&[("MONGO_URI", &proxy.uri())]).await;
+    exporter.until_sample("librechat_message_count", Some(3000.0)).await;
+    insert(&set.members[0]).await;
+    let samples = exporter.until_sample("librechat_message_count", Some(3001.0)).await;
+    let failed = samples.iter().find(|(series, _)| {
+        series.name == "librechat_exporter_refreshes_total" && series.labels["result"] == "failed"
+    });
+    assert_eq!(failed.map(|(_, value)| *value), Some(0.0), "{}", exporter.process.output());
+}
+
 #[tokio::test]
 async fn d25_d28_collections_that_may_not_be_read_are_left_out_by_name() {
     let mongod = Mongod::start_guarded().await;

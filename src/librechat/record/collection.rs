@@ -125,18 +125,7 @@ impl Collection {
         match self {
             Self::Messages => MESSAGES,
             Self::Transactions => TRANSACTIONS,
-            Self::Users => &[
-                Projected::Field("createdAt"),
-                Projected::Field("email"),
-                Projected::Field("provider"),
-                Projected::Field("role"),
-                Projected::Field("name"),
-                Projected::Field("username"),
-                Projected::Field("emailVerified"),
-                Projected::Field("twoFactorEnabled"),
-                Projected::Field("termsAccepted"),
-                Projected::Field("idOnTheSource"),
-            ],
+            Self::Users => USERS,
             Self::Agents => &[
                 Projected::Field("id"),
                 Projected::Field("name"),
@@ -197,6 +186,19 @@ impl Collection {
         }
     }
 }
+
+const USERS: &[Projected] = &[
+    Projected::Field("createdAt"),
+    Projected::Field("email"),
+    Projected::Field("provider"),
+    Projected::Field("role"),
+    Projected::Field("name"),
+    Projected::Field("username"),
+    Projected::Field("emailVerified"),
+    Projected::Field("twoFactorEnabled"),
+    Projected::Field("termsAccepted"),
+    Projected::Field("idOnTheSource"),
+];
 
 const TRANSACTIONS: &[Projected] = &[
     Projected::Field("user"),
