@@ -10,9 +10,12 @@ from panels import annotation, choice_variable, query_variable
 ANY = ".*"
 HERE = 'job=~"$job",tenant=~"$tenant"'
 
-JOB = query_variable("job", "Job", "label_values(librechat_up, job)",
+# Of a time before the exporter was installed there is what `backfill` writes, which does not say that one was up.
+THERE = '__name__=~"librechat_(up|message_count)"'
+
+JOB = query_variable("job", "Job", f"label_values({{{THERE}}}, job)",
                      description="The scrape jobs that scrape an exporter")
-TENANT = query_variable("tenant", "Tenant", 'label_values(librechat_up{job=~"$job"}, tenant)', all_value=ANY,
+TENANT = query_variable("tenant", "Tenant", f'label_values({{{THERE},job=~"$job"}}, tenant)', all_value=ANY,
                         description="The label `tenant`, where the scrape configuration sets one; else leave it at All")
 INSTANCE = query_variable("instance", "Instance", f"label_values(librechat_up{{{HERE}}}, instance)",
                           description="One exporter")

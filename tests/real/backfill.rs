@@ -188,6 +188,14 @@ async fn the_dashboards_show_the_year(prometheus: &Prometheus) {
         let mut choices: Vec<(String, String)> = Vec::new();
         for variable in dashboard.variables() {
             let name = text(variable, "name");
+            if name == "job" {
+                let query = text(&variable["query"], "query");
+                let selector =
+                    query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(", job)"));
+                let offered = [("match[]", selector.unwrap()), span[0], span[1]];
+                let jobs = ask(prometheus, "label/job/values", &offered).await;
+                assert_eq!(jobs, serde_json::json!(["librechat"]), "{}", dashboard.name);
+            }
             let value = if name == "job" { "librechat" } else { ".*" };
             choices.push((format!("\"${name}\""), format!("\"{value}\"")));
         }
