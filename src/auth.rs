@@ -1,4 +1,4 @@
-//! Who may read `/metrics`: the authorizers, and the policy that makes one decision of their verdicts.
+//! Who may read `/metrics`, and what a proxy asks about: the authorizers, and the policy that makes one decision of their verdicts.
 //!
 //! Invariants:
 //! - [`policy::Policy::authorize`] is the only maker of a [`policy::Permit`], and it takes the [`policy::Admission`] that
@@ -26,6 +26,7 @@ pub mod jwt;
 pub mod metrics;
 pub mod policy;
 pub mod reason;
+pub mod resource;
 pub mod session;
 pub mod subject;
 
@@ -35,7 +36,7 @@ use futures_util::future::BoxFuture;
 
 use caller::Caller;
 use reason::Reason;
-use subject::Subject;
+use subject::{Role, Subject};
 
 /// How a caller was let in or refused: the metric label `method`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,11 +67,13 @@ impl Method {
 }
 
 /// What one authorizer says of one caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// This caller shows nothing that this authorizer judges.
     Abstain,
     Allow,
+    /// Allows somebody who is signed in, in this role.
+    AllowAs(Role),
     Deny(Reason),
 }
 

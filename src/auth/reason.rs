@@ -61,6 +61,8 @@ reasons! {
     Locked => "locked", TOO_MANY_REQUESTS, None, guess: false, by: [None];
     /// `Host` is not a name by which this may be asked for.
     HostNotAllowed => "host_not_allowed", MISDIRECTED_REQUEST, None, guess: false, by: [None];
+    /// A proxy asks about a request that it does not describe, or in a way that can be read as another.
+    UnclearRequest => "unclear_request", BAD_REQUEST, None, guess: false, by: [None];
     /// The allow-list does not hold this address, or the address could not be established.
     AddressNotAllowed => "address_not_allowed", FORBIDDEN, None, guess: false, by: [AllowList];
     /// A session cookie that LibreChat did not sign, or that lacks its claims.

@@ -32,7 +32,7 @@ use self::secret::SessionSecret;
 use self::token::Login;
 use super::caller::Caller;
 use super::reason::Reason;
-use super::subject::Subject;
+use super::subject::{Role, Subject};
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
 use crate::secret::Live;
 
@@ -95,8 +95,7 @@ impl Roles {
         Ok(Self(names))
     }
 
-    fn contain(&self, role: Option<&str>) -> bool {
-        let role = role.unwrap_or("USER");
+    fn contain(&self, role: &str) -> bool {
         self.0.iter().any(|name| name == role)
     }
 }
@@ -107,6 +106,13 @@ impl Default for Roles {
     }
 }
 
+/// A yes of the database.
+#[derive(Clone, Debug)]
+struct Believed {
+    until: SystemTime,
+    role: Role,
+}
+
 /// Lets in whoever is signed in to LibreChat in one of the roles.
 pub struct Session {
     secret: Arc<Live<SessionSecret>>,
@@ -115,11 +121,11 @@ pub struct Session {
     directory: Arc<dyn Directory>,
     now: Box<dyn Fn() -> SystemTime + Send + Sync>,
     patience: Duration,
-    /// Until when a yes is believed. The cache drops an entry by its own, monotonic clock as well, so that turning the
+    /// What the database said yes to. The cache drops an entry by its own, monotonic clock as well, so that turning the
     /// wall clock back revives nothing.
     ///
     /// Kept for one refresh token, since the one that replaces it says nothing of it. The tenant is that of the process.
-    believed: Cache<(SessionKey, UserId, TokenHash), SystemTime>,
+    believed: Cache<(SessionKey, UserId, TokenHash), Believed>,
 }
 
 impl Session {
@@ -149,8 +155,10 @@ impl Session {
         }
     }
 
-    fn is_believed(&self, login: &Login, now: SystemTime) -> bool {
-        self.believed.get(&login.key()).is_some_and(|until| now < until)
+    /// The role of somebody whom the database knew a moment ago.
+    fn believed(&self, login: &Login, now: SystemTime) -> Option<Role> {
+        let believed = self.believed.get(&login.key())?;
+        (now < believed.until).then_some(believed.role)
     }
 
     async fn ask(&self, login: Login) -> Verdict {
@@ -177,12 +185,13 @@ impl Session {
         if !found.is_of_tenant {
             return Verdict::Deny(Reason::TenantNotAllowed);
         }
-        if !self.roles.contain(found.role.as_deref()) {
+        let role = Role::new(found.role.as_deref().unwrap_or("USER"));
+        if !self.roles.contain(role.name()) {
             return Verdict::Deny(Reason::RoleNotAllowed);
         }
         let until = now.checked_add(BELIEVED).map_or(until, |limit| limit.min(until));
-        self.believed.insert(login.key(), until);
-        Verdict::Allow
+        self.believed.insert(login.key(), Believed { until, role: role.clone() });
+        Verdict::AllowAs(role)
     }
 }
 
@@ -212,8 +221,10 @@ impl Authorizer for Session {
         let now = (self.now)();
         match self.login(caller, now) {
             Ok(None) => Judgement::Now(Verdict::Abstain),
-            Ok(Some(login)) if self.is_believed(&login, now) => Judgement::Now(Verdict::Allow),
-            Ok(Some(login)) => Judgement::Later(Box::pin(self.ask(login))),
+            Ok(Some(login)) => match self.believed(&login, now) {
+                Some(role) => Judgement::Now(Verdict::AllowAs(role)),
+                None => Judgement::Later(Box::pin(self.ask(login))),
+            },
             Err(reason) => Judgement::Now(Verdict::Deny(reason)),
         }
     }

@@ -68,7 +68,7 @@ fn kind(variable: &Variable) -> String {
         "Issuer" => "URL or name".into(),
         "ClaimPath" => "name of a claim".into(),
         "AllowList" | "Hosts" | "Audiences" | "Scopes" | "Algorithms" | "ScopeClaims" | "RequiredClaims"
-        | "TokenTypes" => "list".into(),
+        | "TokenTypes" | "ReturnHosts" => "list".into(),
         "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" | "ReadLevel" => "see there".into(),
         whole => {
             let range = whole.strip_prefix("Whole<").and_then(|rest| rest.strip_suffix('>'));
