@@ -89,7 +89,7 @@ pub async fn once<S: Source>(source: &S, options: Options, at: SystemTime) -> an
     report_contents(None, &contents);
     status.set_collections_found(contents.collections);
     status.tell_indexes(Some(&source.indexes().await?));
-    let folds = fold(source, &status, options, moment(at)).await?;
+    let folds = fold(source, &status, &options, moment(at)).await?;
     status.finish_once(at, started.elapsed());
     let mut samples = folds.export(moment(at));
     leave_out(&mut samples, &source.unreadable());

@@ -31,7 +31,7 @@ use crate::http::path::MetricsPath;
 use crate::librechat::mongo;
 use crate::librechat::mongo::uri::Uri;
 use crate::librechat::pseudonym::Salt;
-use crate::librechat::scope::{Options, UserLabel};
+use crate::librechat::scope::{Options, ShownUser, UserLabel};
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use crate::tls::pem::{Files, Pem};
 use crate::tls::{Acceptor, Policy};
@@ -264,13 +264,22 @@ fn times(vars: &mut Vars) -> Option<Times> {
     if let Some(weakness) = salt.as_ref().and_then(|salt| weakness(salt.secret.expose())) {
         vars.warn("METRICS_USER_ID_SALT", weakness);
     }
-    let label = match salt {
-        Some(salt) => UserLabel::Pseudonym(salt.value),
-        None if area.anonymize_email_label.0 => UserLabel::Id,
-        None => UserLabel::Email,
+    let label = match (salt, area.user_label) {
+        (Some(_), Some(_)) => {
+            vars.problem(
+                "USER_LABEL",
+                "must not be set beside METRICS_USER_ID_SALT, which shows pseudonyms only",
+            );
+            return None;
+        }
+        (Some(salt), None) => UserLabel::Pseudonym(salt.value),
+        (None, Some(shown)) => UserLabel::Shown(shown),
+        (None, None) if area.anonymize_email_label.0 => UserLabel::Shown(ShownUser::Id),
+        (None, None) => UserLabel::Shown(ShownUser::Email),
     };
     let options = Options {
         per_user: area.emit_per_user_metrics.0.then_some(label),
+        calendar: area.timezone,
         max_label_values: usize::try_from(area.metrics_max_label_values.0).unwrap_or(usize::MAX),
         max_series: usize::try_from(area.metrics_max_series.0).unwrap_or(usize::MAX),
     };

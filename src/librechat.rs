@@ -6,6 +6,7 @@
 //! Never read: texts, tool outputs, titles, file contents, `conversations.messages`, `agents.versions`, and whatever is
 //! secret (passwords, keys, tokens, session hashes). See [`record::Collection::projection`].
 
+pub mod calendar;
 pub mod collector;
 pub mod demo;
 pub mod events;
@@ -23,3 +24,4 @@ pub mod source;
 pub mod status;
 pub mod sync;
 pub mod table;
+pub mod usage;

@@ -16,7 +16,7 @@ use librechat_exporter::librechat::collector::moment;
 use librechat_exporter::librechat::demo::Demo;
 use librechat_exporter::librechat::events::Events;
 use librechat_exporter::librechat::fold::Folds;
-use librechat_exporter::librechat::scope::{Options, UserLabel};
+use librechat_exporter::librechat::scope::{Options, ShownUser, UserLabel};
 use librechat_exporter::librechat::source::Source as _;
 use librechat_exporter::librechat::status::Status;
 use librechat_exporter::librechat::sync::Sync;
@@ -97,8 +97,11 @@ async fn d78_a_salt_leaves_no_id_and_no_address_in_any_family() {
         }
         users
     };
-    let [by_id, by_email, by_pseudonym] =
-        [text(UserLabel::Id).await, text(UserLabel::Email).await, text(UserLabel::Pseudonym(salt)).await];
+    let [by_id, by_email, by_pseudonym] = [
+        text(UserLabel::Shown(ShownUser::Id)).await,
+        text(UserLabel::Shown(ShownUser::Email)).await,
+        text(UserLabel::Pseudonym(salt)).await,
+    ];
     let (ids, emails) = (users(&by_id), users(&by_email));
     assert!(ids.len() > 10 && emails.keys().any(|email| email.contains('@')));
     let expected: BTreeMap<_, _> = ids.iter().map(|(id, series)| (salt.pseudonym(id), *series)).collect();
@@ -112,8 +115,8 @@ async fn d78_a_salt_leaves_no_id_and_no_address_in_any_family() {
 async fn every_family_has_samples_and_every_counter_moves() {
     let demo = Demo::new(1, now);
     let status = Status::register(&mut Registry::default(), now);
-    let options = Options { per_user: Some(UserLabel::Id), ..Options::default() };
-    let mut sync = Sync::new(options, Duration::from_secs(86_400));
+    let options = Options { per_user: Some(UserLabel::Shown(ShownUser::Id)), ..Options::default() };
+    let mut sync = Sync::new(&options, Duration::from_secs(86_400));
     let start = later(0, &demo, &mut sync, &status).await;
     let minute = later(60, &demo, &mut sync, &status).await;
     let minutes = later(240, &demo, &mut sync, &status).await;

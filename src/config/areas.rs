@@ -19,7 +19,9 @@ use crate::http::guard::hosts::Hosts;
 use crate::http::listener::Host;
 use crate::http::listener::socket::SocketMode;
 use crate::http::path::MetricsPath;
+use crate::librechat::calendar::Calendar;
 use crate::librechat::mongo::ReadLevel;
+use crate::librechat::scope::ShownUser;
 use crate::secret::Secret;
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use crate::tls::MinVersion;
@@ -58,13 +60,18 @@ settings! {
         cardinality_refresh_interval: Span;
         /// Whether the per-user families are there.
         emit_per_user_metrics: Flag = "false";
-        /// Whether the `id` label is the user's id and not the email address.
+        /// Whether the labels `id` and `user` are the user's id and not the email address.
         anonymize_email_label: Flag = "true";
+        /// What the labels `id` and `user` are: `id`, `email`, `name` or `username`; users without one are shown by id.
+        /// Absent: as `ANONYMIZE_EMAIL_LABEL` says.
+        user_label: ShownUser;
         /// A secret under which the `id` label is a pseudonym: no id and no email address is shown, whatever
         /// `ANONYMIZE_EMAIL_LABEL` says. Read at the start only: another salt makes other series. Absent: no pseudonyms.
         metrics_user_id_salt: Secret;
         /// A file that holds `METRICS_USER_ID_SALT`. Absent: the variable itself counts.
         metrics_user_id_salt_file: PathBuf;
+        /// The IANA time zone, such as `Europe/Berlin`, that decides when a day and a month begin and which hour it is.
+        timezone: Calendar = "UTC";
         /// Beyond this many values of a label that users control the smallest go into `other`.
         metrics_max_label_values: Whole<1, 100_000> = "200";
         /// Beyond this many series in all the families with the most give way, into `other`.

@@ -20,6 +20,8 @@ const UNBOUNDED: &[&str] = &[
     "collection",
     "key",
     "id",
+    "user",
+    "window",
     "side",
     "token_type",
     "context",

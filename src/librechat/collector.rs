@@ -89,7 +89,7 @@ impl<S: Source> Collector<S> {
 
     async fn refresh_again_and_again(&self) {
         let Pace { interval, sweep } = self.pace;
-        let mut sync = Sync::new(self.options, sweep);
+        let mut sync = Sync::new(&self.options, sweep);
         let mut trouble: Option<Trouble> = None;
         let mut contents: Option<Contents> = None;
         let mut retry = FIRST_RETRY;
@@ -241,7 +241,7 @@ pub fn limit(limiter: &mut Limiter, samples: &mut Samples) {
 pub async fn fold<S: Source>(
     source: &S,
     status: &Status,
-    options: Options,
+    options: &Options,
     at: Moment,
 ) -> Result<Folds, SourceError> {
     let mut folds = Folds::new(options, at.before(LONGEST));

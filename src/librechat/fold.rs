@@ -36,6 +36,7 @@ pub mod traffic;
 pub mod unique_users;
 pub mod users;
 pub mod web_search;
+pub mod windows;
 
 use std::sync::OnceLock;
 
@@ -136,11 +137,11 @@ macro_rules! folds {
 
         impl Folds {
             /// Folds that keep the single happenings since `horizon`: 30 days before the first export.
-            pub fn new(options: Options, horizon: Moment) -> Self {
+            pub fn new(options: &Options, horizon: Moment) -> Self {
                 Self {
-                    options,
-                    directory: Directory::new(&options),
-                    recent: Recent::since(horizon),
+                    options: options.clone(),
+                    directory: Directory::new(options),
+                    recent: Recent::since(horizon, &options.calendar),
                     $($field: Default::default(),)+
                     lasting: OnceLock::new(),
                 }
@@ -180,7 +181,7 @@ macro_rules! folds {
 
             /// All figures as of `at`.
             pub fn export(&self, at: Moment) -> Samples {
-                let names = Names { directory: &self.directory, options: self.options };
+                let names = Names { directory: &self.directory, options: &self.options };
                 let Lasting { totals, members } = self.lasting.get_or_init(|| {
                     let mut totals = Samples::default();
                     Self::families().for_each(|family| totals.declare(family));
@@ -226,6 +227,7 @@ folds! {
     census: census::Census,
     facets: facets::Facets,
     web_search: web_search::WebSearch,
+    windows: windows::Windows,
 }
 
 #[cfg(test)]
@@ -247,10 +249,11 @@ pub(crate) mod testing {
         others: &[Record<'_>],
         at: i64,
     ) -> Vec<String> {
-        let (mut directory, mut recent) = (Directory::new(&options), Recent::since(Moment(i64::MIN)));
+        let (mut directory, mut recent) =
+            (Directory::new(&options), Recent::since(Moment(i64::MIN), &options.calendar));
         others.iter().chain(records).for_each(|record| directory.absorb(record));
         records.iter().for_each(|record| recent.absorb(record));
-        let names = Names { directory: &directory, options };
+        let names = Names { directory: &directory, options: &options };
         let members = names.members(recent.users());
         let scope = Scope::new(Moment(at), names, &recent, &members);
         let fold = |records: &[Record<'_>]| {

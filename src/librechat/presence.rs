@@ -1,7 +1,8 @@
 //! Who was there lately, as of the instant of an export: looked at once, for all figures that are about users.
 
+use super::calendar::Clock;
 use super::numbered::{ByNumber, Number};
-use super::recent::{DAY, Recent, Span};
+use super::recent::{Recent, Span};
 use super::record::Moment;
 use super::scope::{Member, Window};
 
@@ -15,7 +16,7 @@ pub struct User {
     /// The latest message.
     pub last: Moment,
     pub messages: u32,
-    /// On which days (UTC) of the last seven.
+    /// On which days of the last seven.
     pub week: Days,
     /// On which days of all.
     pub month: Days,
@@ -34,7 +35,7 @@ impl User {
 pub struct Days(u64);
 
 impl Days {
-    fn add(&mut self, day: i64) {
+    fn add(&mut self, day: i32) {
         self.0 |= 1 << day.clamp(0, 63);
     }
 
@@ -51,16 +52,15 @@ impl Default for User {
 }
 
 impl Presence {
-    /// `members` are the users of the recent past.
-    pub fn new(at: Moment, recent: &Recent, members: &ByNumber<Member>) -> Self {
-        let day = |at: Moment| at.0.div_euclid(DAY);
-        let (month, week) = (Window::Month.start(at), Window::Week.start(at));
-        let first = day(month);
+    /// Those of a `month` of 30 days; `members` are the users of the recent past.
+    pub fn new(month: Span, recent: &Recent, members: &ByNumber<Member>, clock: &Clock) -> Self {
+        let week = Window::Week.start(month.until);
+        let first = clock.day(month.from);
         let user = |member: Member| User { member, ..User::default() };
         let mut users: ByNumber<User> = members.iter().map(|(_, member)| user(*member)).collect();
-        recent.turns(Span { from: month, until: at }).for_each(|turn| {
+        recent.turns(month).for_each(|turn| {
             let Some(number) = turn.user else { return };
-            let day = day(turn.at) - first;
+            let day = clock.day(turn.at).since(first);
             users.update(number, |user| {
                 user.last = user.last.max(turn.at);
                 user.messages += 1;

@@ -1,13 +1,19 @@
 //! The recent past, a few bytes a message: what figures of a time window are made from, exactly, as of any instant.
 //!
 //! Invariants: texts are kept once each and rows hold their numbers; rows from before the horizon are not kept, and the
-//! horizon is never later than 30 days before the instant of an export. Bounded by what happens in 30 days.
+//! horizon is never later than 30 days before the instant of an export. Bounded by what happens in 30 days. Of what is
+//! older, [`older`] keeps daily sums as far back as calendar months are shown.
 
-use super::fold::cost::{priced_model, usd};
-use super::numbered::{ByNumber, Number, Numbered};
+pub mod older;
+
+use self::older::{Author, Older};
+use super::calendar::Calendar;
+use super::fold::cost::priced_model;
+use super::numbered::{ByNumber, Number, Numbered, Renumbered};
 use super::record::id::{Id, Key};
-use super::record::{Message, Moment, Rating, Record, Transaction};
+use super::record::{Message, Moment, Rating, Record, Transaction, is_agent};
 use super::rows::Rows;
+use super::usage::{PackedTokens, Usage, whole};
 
 pub const MINUTE: i64 = 60_000;
 pub const DAY: i64 = 24 * 60 * MINUTE;
@@ -31,6 +37,14 @@ pub struct Turn {
     pub is_question: bool,
     /// Said to be the assistant's: `isCreatedByUser` is false, not absent.
     pub is_answer: bool,
+}
+
+impl Turn {
+    /// Whose message it is; nobody's when a fork, a duplicate or an import has copied it.
+    pub fn author(&self) -> Option<Author> {
+        let author = if self.is_question { Author::User(self.user) } else { Author::Model(self.model) };
+        (!self.is_copy).then_some(author)
+    }
 }
 
 /// A call of a tool in a message.
@@ -62,11 +76,30 @@ impl Span {
     }
 }
 
-/// A transaction that has a cost.
+/// A transaction that has a cost or has spent tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Spending {
     pub at: Moment,
+    pub by: Payer,
     pub usd: f64,
+    tokens: PackedTokens,
+}
+
+impl Spending {
+    pub fn usage(&self) -> Usage {
+        Usage { usd: self.usd, tokens: self.tokens.into() }
+    }
+}
+
+/// Whom a transaction is charged to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Payer {
+    pub user: Option<Number>,
+    pub model: Option<Number>,
+    /// The agent that the row names.
+    pub agent: Option<Number>,
+    /// Where the row names none: its conversation, which may be with one.
+    pub conversation: Option<Number>,
 }
 
 /// The tokens of a prompt to a known model.
@@ -86,6 +119,8 @@ pub struct Recent {
     horizon: Moment,
     users: Numbered<Id>,
     names: Numbered<Box<str>>,
+    conversations: Numbered<Key>,
+    older: Older,
     turns: Rows<Turn>,
     refusals: Rows<Refusal>,
     calls: Rows<Call>,
@@ -96,12 +131,15 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// Keeps what is not before `horizon`.
-    pub fn since(horizon: Moment) -> Self {
+    /// Keeps what is not before `horizon`, 30 days before an export; of before that daily sums, of two months of the
+    /// calendar.
+    pub fn since(horizon: Moment, calendar: &Calendar) -> Self {
         Self {
             horizon,
             users: Numbered::default(),
             names: Numbered::default(),
+            conversations: Numbered::default(),
+            older: Older::before(horizon, calendar.clone()),
             turns: Rows::default(),
             refusals: Rows::default(),
             calls: Rows::default(),
@@ -114,13 +152,15 @@ impl Recent {
     pub fn absorb(&mut self, record: &Record<'_>) {
         match record {
             Record::Message(message) => {
-                if let Some(at) = message.created.filter(|at| *at >= self.horizon) {
+                if let Some(at) = message.created.filter(|at| self.keeps(*at)) {
                     self.message(message, at);
                 }
             }
             Record::Transaction(row) => {
+                if let Some(at) = row.created.filter(|at| self.keeps(*at)) {
+                    self.spending(row, at);
+                }
                 if let Some(at) = row.created.filter(|at| *at >= self.horizon) {
-                    self.spendings.extend(usd(row).map(|usd| Spending { at, usd }));
                     self.prompt(row, at);
                 }
             }
@@ -131,26 +171,39 @@ impl Recent {
         }
     }
 
+    /// Whether what happened at a time is kept, singly or in a daily sum.
+    fn keeps(&self, at: Moment) -> bool {
+        at >= self.horizon || self.older.contains(at)
+    }
+
+    fn spending(&mut self, row: &Transaction<'_>, at: Moment) {
+        let usage = Usage::of(row);
+        if usage.is_none() {
+            return;
+        }
+        let by = Payer {
+            user: row.user.as_ref().and_then(|user| self.users.number(user)),
+            model: priced_model(row).and_then(|model| self.names.number(model)),
+            agent: row.agent.as_deref().filter(|id| is_agent(id)).and_then(|id| self.names.number(id)),
+            conversation: match &row.agent {
+                None => row.conversation.and_then(|id| self.conversations.number(&id)),
+                Some(_) => None,
+            },
+        };
+        let spending = Spending { at, by, usd: usage.usd, tokens: usage.tokens.into() };
+        if at >= self.horizon {
+            self.spendings.push(spending);
+        } else {
+            self.older.spend(&spending);
+        }
+    }
+
     fn message(&mut self, message: &Message<'_>, at: Moment) {
         let user = message.user.as_ref().and_then(|user| self.users.number(user));
         let model = message.model.as_deref().filter(|model| !model.is_empty());
         let model = model.and_then(|model| self.names.number(model));
-        // A fork calls no tool again.
-        let calls = if message.is_copy { &[] } else { &*message.invocations };
-        for invocation in calls {
-            if let Some(tool) = self.names.number(&*invocation.tool) {
-                self.calls.push(Call { at, user, tool });
-            }
-        }
         let is_question = message.is_from_user == Some(true);
-        if let (None, Some(conversation)) = (model, message.conversation)
-            && message.has_failed()
-            && !is_question
-            && !message.is_copy
-        {
-            self.refusals.push(Refusal { at, conversation });
-        }
-        self.turns.push(Turn {
+        let turn = Turn {
             at,
             user,
             model,
@@ -160,7 +213,25 @@ impl Recent {
             is_copy: message.is_copy,
             is_question,
             is_answer: message.is_from_user == Some(false),
-        });
+        };
+        if at < self.horizon {
+            return self.older.say(&turn);
+        }
+        self.turns.push(turn);
+        // A fork calls no tool again.
+        let calls = if message.is_copy { &[] } else { &*message.invocations };
+        for invocation in calls {
+            if let Some(tool) = self.names.number(&*invocation.tool) {
+                self.calls.push(Call { at, user, tool });
+            }
+        }
+        if let (None, Some(conversation)) = (model, message.conversation)
+            && message.has_failed()
+            && !is_question
+            && !message.is_copy
+        {
+            self.refusals.push(Refusal { at, conversation });
+        }
     }
 
     /// The three parts of a prompt come to its amount; where they do not, the larger is taken, so that the cached tokens
@@ -179,32 +250,51 @@ impl Recent {
 
     /// Takes in what `other` has, from the later of both horizons on.
     pub fn merge(&mut self, other: &Self) {
-        let users = self.users.take_in(&other.users);
-        let names = self.names.take_in(&other.names);
+        let numbers = Numbers {
+            users: self.users.take_in(&other.users),
+            names: self.names.take_in(&other.names),
+            conversations: self.conversations.take_in(&other.conversations),
+        };
         let horizon = self.horizon;
-        let turns = other.turns.iter().filter(|turn| turn.at >= horizon);
-        self.turns.extend(turns.map(|turn| Turn {
-            user: turn.user.and_then(|user| users.number(user)),
-            model: turn.model.and_then(|model| names.number(model)),
-            ..*turn
-        }));
+        for turn in other.turns.iter().map(|turn| numbers.turn(*turn)) {
+            if turn.at >= horizon {
+                self.turns.push(turn);
+            } else {
+                self.older.say(&turn);
+            }
+        }
+        for spending in other.spendings.iter() {
+            let spending = Spending { by: numbers.payer(spending.by), ..*spending };
+            if spending.at >= horizon {
+                self.spendings.push(spending);
+            } else {
+                self.older.spend(&spending);
+            }
+        }
+        self.older.merge(&other.older, &numbers);
         self.refusals.extend(other.refusals.iter().copied().filter(|refusal| refusal.at >= horizon));
         let calls = other.calls.iter().filter(|call| call.at >= horizon).filter_map(|call| {
-            let user = call.user.and_then(|user| users.number(user));
-            Some(Call { at: call.at, user, tool: names.number(call.tool)? })
+            Some(Call { at: call.at, user: numbers.user(call.user), tool: numbers.names.number(call.tool)? })
         });
         self.calls.extend(calls);
-        self.spendings.extend(other.spendings.iter().copied().filter(|spending| spending.at >= horizon));
         let prompts = other.prompts.iter().filter(|prompt| prompt.at >= horizon);
         self.prompts.extend(
-            prompts.filter_map(|prompt| Some(Prompt { model: names.number(prompt.model)?, ..*prompt })),
+            prompts
+                .filter_map(|prompt| Some(Prompt { model: numbers.names.number(prompt.model)?, ..*prompt })),
         );
         self.begun.extend(other.begun.iter().copied().filter(|at| *at >= horizon));
     }
 
-    /// Keeps only what is not before `horizon`.
+    /// Keeps only what is not before `horizon`, and daily sums of before.
     pub fn forget(&mut self, horizon: Moment) {
         self.horizon = self.horizon.max(horizon);
+        self.older.forget(horizon);
+        for turn in self.turns.iter().filter(|turn| turn.at < horizon) {
+            self.older.say(turn);
+        }
+        for spending in self.spendings.iter().filter(|spending| spending.at < horizon) {
+            self.older.spend(spending);
+        }
         self.turns.retain(|turn| turn.at >= horizon);
         self.refusals.retain(|refusal| refusal.at >= horizon);
         self.calls.retain(|call| call.at >= horizon);
@@ -212,9 +302,11 @@ impl Recent {
         self.prompts.retain(|prompt| prompt.at >= horizon);
         self.begun.retain(|at| *at >= horizon);
         // Names and users of what is gone need not keep their room: most of history is.
-        if self.turns.is_empty() && self.calls.is_empty() && self.prompts.is_empty() {
-            let (spendings, begun) = (std::mem::take(&mut self.spendings), std::mem::take(&mut self.begun));
-            *self = Self { spendings, begun, ..Self::since(self.horizon) };
+        let is_numbered = self.turns.is_empty() && self.calls.is_empty() && self.prompts.is_empty();
+        if is_numbered && self.spendings.is_empty() && self.older.is_empty() {
+            self.users = Numbered::default();
+            self.names = Numbered::default();
+            self.conversations = Numbered::default();
         }
     }
 
@@ -222,6 +314,8 @@ impl Recent {
     pub fn compact(&mut self) {
         self.users.compact();
         self.names.compact();
+        self.conversations.compact();
+        self.older.compact();
         self.turns.compact();
         self.refusals.compact();
         self.calls.compact();
@@ -263,6 +357,15 @@ impl Recent {
         self.begun.iter().copied().filter(move |at| span.contains(*at))
     }
 
+    /// Daily sums of before the horizon.
+    pub const fn older(&self) -> &Older {
+        &self.older
+    }
+
+    pub fn conversation(&self, number: Number) -> Option<Key> {
+        self.conversations.value(number).copied()
+    }
+
     pub fn user(&self, number: Option<Number>) -> Option<&Id> {
         self.users.value(number?)
     }
@@ -282,10 +385,42 @@ impl Recent {
     }
 }
 
-/// Without its fraction, and as large as there is room for.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float is bounded")]
-const fn whole(tokens: f64) -> u32 {
-    tokens as u32
+/// The numbers that another's users, names and conversations have here.
+#[derive(Debug)]
+pub struct Numbers {
+    users: Renumbered,
+    names: Renumbered,
+    conversations: Renumbered,
+}
+
+impl Numbers {
+    fn user(&self, theirs: Option<Number>) -> Option<Number> {
+        self.users.number(theirs?)
+    }
+
+    fn name(&self, theirs: Option<Number>) -> Option<Number> {
+        self.names.number(theirs?)
+    }
+
+    fn turn(&self, theirs: Turn) -> Turn {
+        Turn { user: self.user(theirs.user), model: self.name(theirs.model), ..theirs }
+    }
+
+    fn author(&self, theirs: Author) -> Author {
+        match theirs {
+            Author::User(user) => Author::User(self.user(user)),
+            Author::Model(model) => Author::Model(self.name(model)),
+        }
+    }
+
+    fn payer(&self, theirs: Payer) -> Payer {
+        Payer {
+            user: self.user(theirs.user),
+            model: self.name(theirs.model),
+            agent: self.name(theirs.agent),
+            conversation: theirs.conversation.and_then(|theirs| self.conversations.number(theirs)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -306,7 +441,8 @@ mod tests {
                 ..Message::default()
             })
         };
-        let (mut left, mut right) = (Recent::since(Moment(5)), Recent::since(Moment(2)));
+        let utc = Calendar::default();
+        let (mut left, mut right) = (Recent::since(Moment(5), &utc), Recent::since(Moment(2), &utc));
         [message(4, "a"), message(5, "b"), message(9, "c")].iter().for_each(|record| left.absorb(record));
         [message(3, "d"), message(6, "c")].iter().for_each(|record| right.absorb(record));
         left.merge(&right);

@@ -241,6 +241,8 @@ pub struct User<'a> {
     pub id: Option<Id>,
     pub created: Option<Moment>,
     pub email: Option<Cow<'a, str>>,
+    pub name: Option<Cow<'a, str>>,
+    pub username: Option<Cow<'a, str>>,
     pub provider: Option<Cow<'a, str>>,
     pub role: Option<Cow<'a, str>>,
     pub email_verified: bool,

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
+use std::str::FromStr;
 use std::sync::Arc;
 
+use super::calendar::{Calendar, Clock};
 use super::numbered::{ByNumber, Number, Numbered};
 use super::presence::Presence;
 use super::pseudonym::Salt;
@@ -42,10 +44,12 @@ pub struct Member {
 }
 
 /// What is made of the records, besides the records themselves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// `None`: without the per-user families.
     pub per_user: Option<UserLabel>,
+    /// When a day and a month begin.
+    pub calendar: Calendar,
     /// Beyond this many values of a label the smallest go into `other`.
     pub max_label_values: usize,
     /// Beyond this many series in all the families with the most give way.
@@ -54,15 +58,37 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { per_user: None, max_label_values: 200, max_series: 50_000 }
+        Self { per_user: None, calendar: Calendar::default(), max_label_values: 200, max_series: 50_000 }
     }
 }
 
-/// What the label `id` of a user is.
+/// What of a user an operator may have shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserLabel {
+pub enum ShownUser {
     Id,
     Email,
+    Name,
+    Username,
+}
+
+impl FromStr for ShownUser {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.to_ascii_lowercase().as_str() {
+            "id" => Ok(Self::Id),
+            "email" => Ok(Self::Email),
+            "name" => Ok(Self::Name),
+            "username" => Ok(Self::Username),
+            _ => Err("must be id, email, name or username"),
+        }
+    }
+}
+
+/// What the labels `id` and `user` are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserLabel {
+    Shown(ShownUser),
     /// What stands for the id, under a salt that the operator keeps.
     Pseudonym(Salt),
 }
@@ -79,7 +105,8 @@ pub struct Directory {
     groups: BTreeSet<Arc<str>>,
     /// The groups of each member, by whichever id they have the member.
     members: HashMap<Id, Vec<Arc<str>>>,
-    keeps_emails: bool,
+    /// What is kept of users to be shown.
+    shown: Option<UserLabel>,
 }
 
 /// An agent.
@@ -93,15 +120,14 @@ struct Profile {
 #[derive(Clone, Debug)]
 struct Person {
     domain: Option<Number>,
-    /// Kept only when it is to be shown.
-    email: Option<Box<str>>,
+    /// The email address or the name, kept only when it is to be shown.
+    label: Option<Box<str>>,
     source_id: Option<Id>,
 }
 
 impl Directory {
     pub fn new(options: &Options) -> Self {
-        let keeps_emails = options.per_user == Some(UserLabel::Email);
-        Self { keeps_emails, ..Self::default() }
+        Self { shown: options.per_user, ..Self::default() }
     }
 
     pub fn absorb(&mut self, record: &Record<'_>) {
@@ -110,9 +136,15 @@ impl Directory {
                 if let Some(id) = &user.id {
                     let domain = user.email.as_deref().and_then(domain);
                     let domain = domain.and_then(|domain| self.domains.number(&*domain));
-                    let email = user.email.as_deref().filter(|email| self.keeps_emails && !email.is_empty());
-                    let (email, source_id) = (email.map(Into::into), user.source_id.clone());
-                    self.users.insert(id.clone(), Person { domain, email, source_id });
+                    let label = match self.shown {
+                        Some(UserLabel::Shown(ShownUser::Email)) => &user.email,
+                        Some(UserLabel::Shown(ShownUser::Name)) => &user.name,
+                        Some(UserLabel::Shown(ShownUser::Username)) => &user.username,
+                        Some(UserLabel::Shown(ShownUser::Id) | UserLabel::Pseudonym(_)) | None => &None,
+                    };
+                    let label = label.as_deref().filter(|label| !label.is_empty()).map(Into::into);
+                    self.users
+                        .insert(id.clone(), Person { domain, label, source_id: user.source_id.clone() });
                 }
             }
             Record::Agent(agent) => self.agent(agent),
@@ -186,7 +218,7 @@ impl Directory {
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'a> {
     pub directory: &'a Directory,
-    pub options: Options,
+    pub options: &'a Options,
 }
 
 /// What an export is given: `at`, the instant of all values, the names, and what happened lately.
@@ -195,6 +227,8 @@ pub struct Scope<'a> {
     pub at: Moment,
     pub names: Names<'a>,
     pub recent: &'a Recent,
+    /// Tells days and hours of the last 30 days.
+    pub clock: Clock,
     pub presence: Presence,
 }
 
@@ -232,7 +266,10 @@ impl Window {
 impl<'a> Scope<'a> {
     /// `members` are the users of the recent past.
     pub fn new(at: Moment, names: Names<'a>, recent: &'a Recent, members: &ByNumber<Member>) -> Self {
-        Self { at, names, recent, presence: Presence::new(at, recent, members) }
+        let month = Span { from: Window::Month.start(at), until: at };
+        let clock = names.options.calendar.clock(month);
+        let presence = Presence::new(month, recent, members, &clock);
+        Self { at, names, recent, clock, presence }
     }
 
     /// A window: what is dated later than the instant is in none.
@@ -261,15 +298,14 @@ impl<'a> Scope<'a> {
 
 impl<'a> Names<'a> {
     /// How a user is shown in the per-user families; nobody unless they are wanted. A user who is gone, or has no
-    /// email address, is shown by id.
+    /// email address or name, is shown by id.
     pub fn user_label(&self, user: Option<&Id>) -> Option<String> {
         let (label, user) = (self.options.per_user?, user?);
         let id = user.to_string();
         Some(match label {
-            UserLabel::Id => id,
-            UserLabel::Email => {
-                let email = self.directory.users.get(user).and_then(|person| person.email.as_deref());
-                email.map_or(id, str::to_owned)
+            UserLabel::Shown(_) => {
+                let label = self.directory.users.get(user).and_then(|person| person.label.as_deref());
+                label.map_or(id, str::to_owned)
             }
             UserLabel::Pseudonym(salt) => salt.pseudonym(&id),
         })

@@ -79,10 +79,10 @@ pub struct Inventory {
 
 impl Sync {
     /// Where the source does not tell of changes, every document is verified within `round`.
-    pub fn new(options: Options, round: Duration) -> Self {
+    pub fn new(options: &Options, round: Duration) -> Self {
         let collections = Collection::ALL.iter().map(|collection| Shards::new(*collection)).collect();
         Self {
-            options,
+            options: options.clone(),
             round: i64::try_from(round.as_millis()).unwrap_or(i64::MAX).max(1),
             following: Following::default(),
             holdings: Holdings { collections, ..Holdings::default() },
@@ -145,7 +145,7 @@ impl Sync {
             source,
             status,
             events: &mut self.events,
-            options: self.options,
+            options: &self.options,
             at,
             changed: BTreeSet::new(),
             has_settled_changed: false,
@@ -171,9 +171,9 @@ impl Sync {
         self.events.finish(at);
         // Merging takes milliseconds of CPU, and seconds after the first fold: not on a thread that serves.
         let mut holdings = std::mem::take(&mut self.holdings);
-        let options = self.options;
+        let options = self.options.clone();
         let merging = tokio::task::spawn_blocking(move || {
-            let whole = holdings.whole(options, at);
+            let whole = holdings.whole(&options, at);
             (holdings, whole)
         });
         let (holdings, whole) =
@@ -278,7 +278,7 @@ impl Holdings {
     }
 
     /// All shards together.
-    fn whole(&mut self, options: Options, at: Moment) -> Arc<Folds> {
+    fn whole(&mut self, options: &Options, at: Moment) -> Arc<Folds> {
         let horizon = at.before(LONGEST);
         let Self { collections, settled, whole, .. } = self;
         let is_new = settled.is_none();

@@ -73,6 +73,21 @@ impl<K: Clone + Ord, V: Copy + Combine> Table<K, V> {
         other.iter().for_each(|(key, value)| self.add(key.clone(), value));
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.sorted.is_empty() && self.late.is_empty()
+    }
+
+    /// Drops the entries whose keys are not to be kept.
+    pub fn retain(&mut self, is_kept: impl Fn(&K) -> bool) {
+        self.late.retain(|key, _| is_kept(key));
+        if let Some(sorted) = Arc::get_mut(&mut self.sorted) {
+            sorted.retain(|(key, _)| is_kept(key));
+        } else if !self.sorted.iter().all(|(key, _)| is_kept(key)) {
+            let kept = self.sorted.iter().filter(|(key, _)| is_kept(key));
+            self.sorted = Arc::new(kept.cloned().collect());
+        }
+    }
+
     /// Gives back room that nothing needs.
     pub fn compact(&mut self) {
         if !self.late.is_empty() || self.sorted.len() < self.sorted.capacity() {

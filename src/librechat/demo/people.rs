@@ -49,6 +49,8 @@ impl People {
         let user = User {
             id: Some(user_id(number)),
             email: Some(format!("user{number}@{domain}").into()),
+            name: Some(format!("User {number}").into()),
+            username: Some(format!("user{number}").into()),
             provider: PROVIDERS.choose(dice).map(|provider| (*provider).into()),
             role: Some(if number == 0 { "ADMIN" } else { "USER" }.into()),
             has_two_factor: Some(number.is_multiple_of(4)),

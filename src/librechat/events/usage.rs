@@ -13,6 +13,7 @@ use crate::librechat::recent::DAY;
 use crate::librechat::record::id::Key;
 use crate::librechat::record::{Moment, Transaction};
 use crate::librechat::source::Identity;
+use crate::librechat::usage::{TokenType, tokens_of};
 
 static TOKENS: Family<3> = Family::counter(
     "librechat_tokens_total",
@@ -109,31 +110,18 @@ impl Usage {
             // At a price below 0 it was spent all the same.
             self.granted.add([context], usd * sight.weight());
         }
-        let mut add = |token_type: &str, tokens: Option<f64>| {
-            self.tokens.add([model, token_type, context], tokens.unwrap_or_default().abs() * sight.weight());
-        };
+        for (token_type, tokens) in tokens_of(row) {
+            self.tokens.add([model, token_type.label(), context], tokens * sight.weight());
+        }
         let token_type = match row.token_type.as_deref() {
-            Some("completion") => {
-                add("output", row.raw_amount);
-                "output"
-            }
-            Some("prompt") => {
-                match (row.input_tokens, row.write_tokens, row.read_tokens) {
-                    (None, None, None) => add("input", row.raw_amount),
-                    (input, write, read) => {
-                        add("input", input);
-                        add("cache_write", write);
-                        add("cache_read", read);
-                    }
-                }
-                "input"
-            }
+            Some("completion") => TokenType::Output,
+            Some("prompt") => TokenType::Input,
             // Credits that somebody was given, and nothing spent.
             _ => return,
         };
         let usd = usd(row);
         if let Some(usd) = usd {
-            self.cost.add([model, token_type, context], usd * sight.weight());
+            self.cost.add([model, token_type.label(), context], usd * sight.weight());
         }
         if row.is_of_api {
             self.see_api(row, model, usd.unwrap_or_default(), sight);

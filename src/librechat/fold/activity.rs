@@ -25,12 +25,12 @@ static DAILY: Family<0> = Family::gauge(
 static WEEKLY: Family<0> = Family::gauge(
     "librechat_periodicity_weekly",
     [],
-    "Registered users active on at least 3 days (UTC) of the last 7 in percent of all registered ones",
+    "Registered users active on at least 3 days (of TIMEZONE) of the last 7 in percent of all registered ones",
 );
 static MONTHLY: Family<0> = Family::gauge(
     "librechat_periodicity_monthly",
     [],
-    "Registered users active on at least 5 days (UTC) of the last 30 in percent of all registered ones",
+    "Registered users active on at least 5 days (of TIMEZONE) of the last 30 in percent of all registered ones",
 );
 static PER_USER: Family<0> = Family::gauge(
     "librechat_avg_messages_per_user_30d",

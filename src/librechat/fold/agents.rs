@@ -227,7 +227,7 @@ mod tests {
     use super::*;
     use crate::librechat::fold::testing::lines_with;
     use crate::librechat::record::{Agent, Message, User};
-    use crate::librechat::scope::{Options, UserLabel};
+    use crate::librechat::scope::{Options, ShownUser, UserLabel};
 
     fn message(model: &'static str, user: &str, conversation: &'static str, at: i64) -> Record<'static> {
         Record::Message(Message {
@@ -257,7 +257,7 @@ mod tests {
             agent("agent_3", None),
             Record::User(user),
         ];
-        let options = Options { per_user: Some(UserLabel::Email), ..Options::default() };
+        let options = Options { per_user: Some(UserLabel::Shown(ShownUser::Email)), ..Options::default() };
         let records = [
             message("agent_1", "u1", "c1", 1_000),
             message("agent_1", "u1", "c1", 2_000),

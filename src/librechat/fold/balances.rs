@@ -39,6 +39,12 @@ static BY_USER: Family<1> = Family::gauge(
     "Credits that a user may still spend (only where there are balance records)",
 );
 
+static OF_USER: Family<1> = Family::gauge(
+    "librechat_user_balance_credits",
+    ["user"],
+    "Credits that a user may still spend, as librechat_balance_credits_by_user has it, beside the other figures by user",
+);
+
 /// The oldest record of each user.
 #[derive(Clone, Debug, Default)]
 pub struct Balances(BTreeMap<Id, Oldest>);
@@ -77,6 +83,7 @@ impl Fold for Balances {
         RESERVED.describe(),
         BY_DOMAIN.describe(),
         BY_USER.describe(),
+        OF_USER.describe(),
     ];
 
     fn absorb(&mut self, record: &Record<'_>) {
@@ -101,6 +108,7 @@ impl Fold for Balances {
             samples.push(&BY_DOMAIN, [names.domain(Some(user))], credits);
             if let Some(user) = names.user_label(Some(user)) {
                 samples.push(&BY_USER, [&user], credits);
+                samples.push(&OF_USER, [&user], credits);
             }
         }
     }

@@ -264,7 +264,7 @@ mod tests {
     use super::*;
     use crate::librechat::fold::testing::lines_with;
     use crate::librechat::record::{Conversation, Group, Moment, User};
-    use crate::librechat::scope::{Options, UserLabel};
+    use crate::librechat::scope::{Options, ShownUser, UserLabel};
 
     #[test]
     fn each_group_of_a_user_has_the_users_cost_once() {
@@ -325,7 +325,7 @@ mod tests {
             agent: Some("agent_1".into()),
             ..Conversation::default()
         });
-        let options = Options { per_user: Some(UserLabel::Email), ..Options::default() };
+        let options = Options { per_user: Some(UserLabel::Shown(ShownUser::Email)), ..Options::default() };
         let records = [
             row(Some("m"), Some(-2e6), Some(9.0)),
             row(Some("m"), None, Some(3.0)),

@@ -7,7 +7,13 @@ use crate::librechat::record::Collection;
 const fn feeds(collection: Collection) -> &'static [&'static str] {
     match collection {
         Collection::Users => &[
-            "librechat_user_",
+            "librechat_user_count",
+            "librechat_user_email_",
+            "librechat_user_provider_",
+            "librechat_user_last_",
+            "librechat_user_messages$",
+            "librechat_user_percent_",
+            "librechat_user_retention_",
             "librechat_users_",
             "librechat_new_users_",
             "librechat_adoption_",
@@ -36,7 +42,9 @@ const fn feeds(collection: Collection) -> &'static [&'static str] {
             "librechat_promoted_agents$",
         ],
         Collection::Assistants => &["librechat_assistant_count$"],
-        Collection::Balances => &["librechat_balance_", "librechat_users_without_balance$"],
+        Collection::Balances => {
+            &["librechat_balance_", "librechat_user_balance_", "librechat_users_without_balance$"]
+        }
         Collection::Banners => &["librechat_banner_", "librechat_active_banner_"],
         Collection::ConversationTags => &["librechat_conversation_tag_"],
         Collection::Conversations => &[
@@ -51,7 +59,7 @@ const fn feeds(collection: Collection) -> &'static [&'static str] {
         ],
         Collection::Files => &["librechat_file_", "librechat_files_", "librechat_orphan_files$"],
         Collection::Groups => {
-            &["librechat_active_users_by_group", "librechat_cost_usd_by_group", "librechat_group_members$"]
+            &["librechat_active_users_by_group", "librechat_cost_usd_by_group", "librechat_group_"]
         }
         Collection::Keys => &["librechat_key_"],
         Collection::Messages => OF_MESSAGES,
@@ -66,6 +74,16 @@ const fn feeds(collection: Collection) -> &'static [&'static str] {
         Collection::ToolCalls => &["librechat_tool_call_"],
         Collection::Transactions => &[
             "librechat_transaction_",
+            "librechat_model_cost_",
+            "librechat_model_tokens$",
+            "librechat_agent_cost_",
+            "librechat_agent_tokens$",
+            "librechat_email_domain_cost_",
+            "librechat_email_domain_tokens$",
+            "librechat_group_cost_",
+            "librechat_group_tokens$",
+            "librechat_user_cost_",
+            "librechat_user_tokens$",
             "librechat_cost_",
             "librechat_prompt_cache_",
             "librechat_tokens_by_endpoint$",
@@ -78,6 +96,7 @@ const OF_MESSAGES: &[&str] = &[
     "librechat_adoption_",
     "librechat_agent_avg_",
     "librechat_agent_last_",
+    "librechat_agent_messages$",
     "librechat_agent_unique_",
     "librechat_agent_usage_",
     "librechat_assistant_usage_",
@@ -88,19 +107,24 @@ const OF_MESSAGES: &[&str] = &[
     "librechat_conversation_unfinished_",
     "librechat_deployed_",
     "librechat_answers_by_finish_reason$",
+    "librechat_email_domain_messages$",
     "librechat_error_",
     "librechat_failed_answer_",
+    "librechat_group_messages$",
     "librechat_feedback_",
     "librechat_mcp_tool_",
     "librechat_mcp_unique_",
     "librechat_mcp_utilization_",
     "librechat_message",
-    "librechat_model_",
+    "librechat_model_messages$",
+    "librechat_model_usage_",
     "librechat_net_satisfaction_",
     "librechat_new_conversations_",
     "librechat_periodicity_",
     "librechat_power_users_",
     "librechat_unique_users_",
+    "librechat_user_last_",
+    "librechat_user_messages$",
     "librechat_user_percent_",
     "librechat_user_retention_",
     "librechat_web_search_",

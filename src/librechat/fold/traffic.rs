@@ -4,7 +4,6 @@ use super::{Fold, percent};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::numbered::ByNumber;
-use crate::librechat::recent::{DAY, MINUTE};
 use crate::librechat::record::Record;
 use crate::librechat::scope::{Scope, Window};
 
@@ -17,12 +16,12 @@ static LAST_MONTH: Family<0> =
 static BY_HOUR: Family<1> = Family::gauge(
     "librechat_messages_by_hour_of_day",
     ["hour"],
-    "Number of messages in the last 30 days by hour of the day (UTC)",
+    "Number of messages in the last 30 days by hour of the day in TIMEZONE",
 );
 static BY_WEEKDAY: Family<1> = Family::gauge(
     "librechat_messages_by_weekday",
     ["weekday"],
-    "Number of messages in the last 30 days by day of the week (UTC, 1 is Sunday and 7 is Saturday)",
+    "Number of messages in the last 30 days by day of the week in TIMEZONE (1 is Sunday and 7 is Saturday)",
 );
 static ERRORS: Family<0> = Family::gauge(
     "librechat_message_error_rate_30d",
@@ -36,8 +35,6 @@ static ERRORS_BY_MODEL: Family<1> = Family::gauge(
     "Percentage of a model's messages of the last 30 days that are marked as errors, as the Node exporter has it: a \
      provider's failure is not (see librechat_failed_answer_ratio_30d)",
 );
-
-const HOUR: i64 = 60 * MINUTE;
 
 /// Has nothing of its own: the recent past tells it all.
 #[derive(Clone, Debug, Default)]
@@ -65,11 +62,9 @@ impl Fold for Traffic {
         let (mut all, mut errors) = (0.0, 0.0);
         let mut by_model: ByNumber<(f64, f64)> = ByNumber::default();
         scope.recent.turns(scope.span(Window::Month)).for_each(|turn| {
-            let hour = turn.at.0.rem_euclid(DAY) / HOUR;
-            // 1970 began on a Thursday; the week begins on a Sunday.
-            let weekday = (turn.at.0.div_euclid(DAY) + 4).rem_euclid(7);
-            add_one(&mut by_hour, hour);
-            add_one(&mut by_weekday, weekday);
+            add_one(&mut by_hour, scope.clock.hour(turn.at));
+            // The Node exporter's week begins on a Sunday.
+            add_one(&mut by_weekday, i64::from(scope.clock.day(turn.at).weekday() % 7));
             let error = f64::from(u8::from(turn.is_error));
             of_day += f64::from(u8::from(turn.at >= day));
             of_week += f64::from(u8::from(turn.at >= week));
@@ -107,6 +102,7 @@ fn add_one(numbers: &mut [f64], index: i64) {
 mod tests {
     use super::*;
     use crate::librechat::fold::testing::lines;
+    use crate::librechat::recent::DAY;
     use crate::librechat::record::{Message, Moment};
 
     #[test]

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::{Fold, percent};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
-use crate::librechat::record::Record;
 use crate::librechat::record::id::Id;
-use crate::librechat::scope::{Names, UNKNOWN, domain};
-use crate::librechat::table::Table;
+use crate::librechat::record::{Moment, Record};
+use crate::librechat::scope::{Names, Scope, UNKNOWN, domain};
+use crate::librechat::table::{Combine, Table};
 
 static BY_DOMAIN: Family<1> = Family::gauge(
     "librechat_user_count_by_email_domain",
@@ -30,6 +30,24 @@ static VERIFIED: Family<0> = Family::gauge(
 static UNIQUE: Family<0> =
     Family::gauge("librechat_unique_users_count", [], "Number of different users found in messages");
 
+static LAST_SEEN: Family<1> = Family::gauge(
+    "librechat_user_last_seen_timestamp_seconds",
+    ["user"],
+    "When the newest message of a user was written, in seconds since 1970, without copies; of several users who are shown by \
+     one name the latest",
+)
+.not_additive();
+
+/// The newest date of several.
+#[derive(Clone, Copy, Debug)]
+struct Latest(Moment);
+
+impl Combine for Latest {
+    fn combine(&mut self, other: Self) {
+        self.0 = self.0.max(other.0);
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Users {
     count: f64,
@@ -37,8 +55,12 @@ pub struct Users {
     domains: BTreeMap<String, f64>,
     providers: BTreeMap<String, f64>,
     roles: BTreeMap<String, f64>,
-    seen: Table<Id, ()>,
+    /// Who ever had a message, and when the newest was written.
+    seen: Table<Id, Latest>,
 }
+
+/// Earlier than any date of a message.
+const NEVER: Moment = Moment(i64::MIN);
 
 pub(super) fn merge(into: &mut BTreeMap<String, f64>, from: &BTreeMap<String, f64>) {
     for (key, count) in from {
@@ -53,6 +75,7 @@ impl Fold for Users {
         BY_ROLE.describe(),
         VERIFIED.describe(),
         UNIQUE.describe(),
+        LAST_SEEN.describe(),
     ];
 
     fn absorb(&mut self, record: &Record<'_>) {
@@ -70,7 +93,8 @@ impl Fold for Users {
             }
             Record::Message(message) => {
                 if let Some(user) = &message.user {
-                    self.seen.add(user.clone(), ());
+                    let written = message.created.filter(|_| !message.is_copy);
+                    self.seen.add(user.clone(), Latest(written.unwrap_or(NEVER)));
                 }
             }
             _ => {}
@@ -100,13 +124,30 @@ impl Fold for Users {
         samples.push(&VERIFIED, [], percent(self.verified, self.count));
         samples.push(&UNIQUE, [], self.seen.iter().count() as f64);
     }
+
+    fn export(&self, scope: &Scope<'_>, samples: &mut Samples) {
+        let mut latest: BTreeMap<String, Moment> = BTreeMap::new();
+        for (user, Latest(written)) in self.seen.iter() {
+            if let Some(label) = scope.user_label(Some(user))
+                && written != NEVER
+            {
+                // A clock that is ahead of ours has seen nobody in the future.
+                let written = written.min(scope.at);
+                latest.entry(label).and_modify(|known| *known = written.max(*known)).or_insert(written);
+            }
+        }
+        for (label, written) in latest {
+            samples.push(&LAST_SEEN, [&label], written.seconds_since(Moment(0)));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::librechat::fold::testing::lines;
+    use crate::librechat::fold::testing::{lines, lines_with};
     use crate::librechat::record::{Message, User};
+    use crate::librechat::scope::{Options, ShownUser, UserLabel};
 
     #[test]
     fn users_without_a_domain_are_left_out_of_domains_and_nothing_else() {
@@ -136,6 +177,31 @@ mod tests {
                 "librechat_user_email_verified_percent 50",
                 r#"librechat_user_provider_count{provider="google"} 1"#,
                 r#"librechat_user_provider_count{provider="unknown"} 1"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn somebody_was_last_seen_with_their_newest_message() {
+        let message = |user: &str, created: i64, is_copy: bool| {
+            let (user, created) = (Some(Id::from(user)), Some(Moment(created)));
+            Record::Message(Message { user, created, is_copy, ..Message::default() })
+        };
+        let records = [
+            message("a", 3_000, false),
+            message("a", 1_000, false),
+            message("a", 4_000, true),
+            message("b", 90_000, false),
+            message("c", 1_000, true),
+        ];
+        let options = Options { per_user: Some(UserLabel::Shown(ShownUser::Id)), ..Options::default() };
+        let lines = lines_with::<Users>(options, &records, &[], 5_000);
+        let shown: Vec<_> = lines.iter().filter(|line| line.contains("last_seen")).collect();
+        assert_eq!(
+            shown,
+            [
+                r#"librechat_user_last_seen_timestamp_seconds{user="a"} 3"#,
+                r#"librechat_user_last_seen_timestamp_seconds{user="b"} 5"#,
             ]
         );
     }

@@ -127,6 +127,8 @@ impl Collection {
                 Projected::Field("email"),
                 Projected::Field("provider"),
                 Projected::Field("role"),
+                Projected::Field("name"),
+                Projected::Field("username"),
                 Projected::Field("emailVerified"),
                 Projected::Field("twoFactorEnabled"),
                 Projected::Field("termsAccepted"),

@@ -153,6 +153,8 @@ impl Fields {
             "_id" => user.id = fields.id("_id", value),
             "createdAt" => user.created = fields.moment("createdAt", value),
             "email" => user.email = fields.text("email", value),
+            "name" => user.name = fields.text("name", value),
+            "username" => user.username = fields.text("username", value),
             "provider" => user.provider = fields.text("provider", value),
             "role" => user.role = fields.text("role", value),
             "twoFactorEnabled" => user.has_two_factor = fields.flag_or_none("twoFactorEnabled", value),

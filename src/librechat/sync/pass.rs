@@ -21,7 +21,7 @@ pub struct Pass<'a, S> {
     pub source: &'a S,
     pub status: &'a Status,
     pub events: &'a mut Events,
-    pub options: Options,
+    pub options: &'a Options,
     /// When it began: what it reads is as new as this, or newer.
     pub at: Moment,
     /// Of which collections something is not what it was.
@@ -64,7 +64,8 @@ impl<S: Source> Pass<'_, S> {
         known: Option<&Shard>,
     ) -> Result<Pieces, SourceError> {
         let mut tally = Tally::default();
-        let new = |range| Shard::new(range, Folds::new(self.options, self.at.before(LONGEST)), self.at);
+        let (options, at) = (self.options, self.at);
+        let new = |range| Shard::new(range, Folds::new(options, at.before(LONGEST)), at);
         let mut pieces = Pieces { cut: Vec::new(), last: new(range) };
         let (events, at, is_history) = (&mut *self.events, self.at, self.is_history);
         let reading = self.source.read_range(collection, range, cut.limit, |seen| {

@@ -31,13 +31,13 @@ fn lines(folds: &Folds, at: Moment) -> Vec<(String, f64)> {
 async fn what_is_kept_current_is_what_a_fresh_reading_comes_to() {
     let demo = Demo::new(3, now);
     let status = Status::register(&mut Registry::default(), now);
-    let mut sync = Sync::new(Options::default(), Duration::from_secs(86_400));
+    let mut sync = Sync::new(&Options::default(), Duration::from_secs(86_400));
     for minutes in [0, 1, 30] {
         NOW.fetch_add(minutes * 60, Ordering::Relaxed);
         let at = moment(now());
         demo.prepare().await.unwrap();
         let kept = sync.refresh(&demo, &status, at).await.unwrap();
-        let fresh = fold(&demo, &status, Options::default(), at).await.unwrap();
+        let fresh = fold(&demo, &status, &Options::default(), at).await.unwrap();
         let (kept, fresh) = (lines(&kept, at), lines(&fresh, at));
         assert_eq!(kept.len(), fresh.len());
         for ((kept_series, kept), (series, fresh)) in kept.iter().zip(&fresh) {
@@ -53,7 +53,7 @@ async fn what_is_kept_current_is_what_a_fresh_reading_comes_to() {
 #[test]
 fn an_open_shard_of_old_documents_is_closed_so_that_it_is_not_read_each_time() {
     let at = Moment(1_795_247_940_000);
-    let empty = Folds::new(Options::default(), at);
+    let empty = Folds::new(&Options::default(), at);
     for (minutes, shards_after) in [(59, 1), (61, 2)] {
         let last = Position::at(at.before(minutes * MINUTE));
         let mut open = Shard::new(Range::ALL, empty.clone(), at);
@@ -73,7 +73,7 @@ fn an_open_shard_of_old_documents_is_closed_so_that_it_is_not_read_each_time() {
 fn a_shard_is_due_after_a_part_of_the_age_of_its_newest_document() {
     let verified = Moment(1_795_247_940_000);
     let after = |seconds: i64| Moment(verified.0 + seconds * 1_000);
-    let mut shard = Shard::new(Range::ALL, Folds::new(Options::default(), verified), verified);
+    let mut shard = Shard::new(Range::ALL, Folds::new(&Options::default(), verified), verified);
     assert!(shard.is_due(verified), "of what is empty, or has other ids, no age is known");
     shard.last = Some(Position::at(after(-32 * 60)));
     assert!(!shard.is_due(after(61)));

@@ -14,7 +14,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use crate::librechat::fold::Folds;
 use crate::librechat::record::view::record;
 use crate::librechat::record::{Collection, Moment};
-use crate::librechat::scope::{Options, UserLabel};
+use crate::librechat::scope::{Options, ShownUser, UserLabel};
 
 const AT: Moment = Moment(1_795_247_940_000);
 
@@ -75,9 +75,12 @@ fn fields(collection: Collection) -> BTreeSet<&'static str> {
 }
 
 fn folds() -> Folds {
-    let options =
-        Options { per_user: Some(UserLabel::Email), max_label_values: 10_000, ..Options::default() };
-    Folds::new(options, Moment(i64::MIN))
+    let options = Options {
+        per_user: Some(UserLabel::Shown(ShownUser::Email)),
+        max_label_values: 10_000,
+        ..Options::default()
+    };
+    Folds::new(&options, Moment(i64::MIN))
 }
 
 fn absorb(folds: &mut Folds, collection: Collection, document: &Document) -> BTreeSet<&'static str> {
@@ -163,7 +166,7 @@ fn is_huge(value: &Bson) -> bool {
 
 #[test]
 fn ten_thousand_labels_are_capped() {
-    let mut folds = Folds::new(Options::default(), Moment(i64::MIN));
+    let mut folds = Folds::new(&Options::default(), Moment(i64::MIN));
     for number in 0..10_000 {
         absorb(&mut folds, Collection::Messages, &doc! { "model": format!("model {number}\u{7}") });
     }
