@@ -1,7 +1,7 @@
 //! Who may read `/metrics`, and what a proxy asks about: the authorizers, and the policy that makes one decision of their verdicts.
 //!
 //! Invariants:
-//! - [`policy::Policy::authorize`] is the only maker of a [`policy::Permit`], and it takes the [`policy::Admission`] that
+//! - [`policy::Policy::authorize`] (and `open`, for what a rule makes public) are the only makers of a [`policy::Permit`], and take the [`policy::Admission`] that
 //!   only [`policy::Policy::admit`] makes: a handler that takes a `Permit` cannot be reached past a check.
 //! - The first *Allow* wins, else the most specific *Deny*; the order of authorizers never changes the outcome.
 //! - A refusal is a value of a closed set ([`Reason`]), never a text.

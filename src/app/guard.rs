@@ -18,6 +18,8 @@ use crate::auth::policy::Policy;
 use crate::auth::resource::Resource;
 use crate::auth::session::secret::SessionSecret;
 use crate::auth::session::{Directory, Session};
+use crate::config::forward::file::{LARGEST_FILE, parse};
+use crate::config::forward::{ForwardSettings, RulesFile};
 use crate::config::guard::GuardSettings;
 use crate::config::web_config::users_again;
 use crate::config::{LimitSettings, ListenSettings};
@@ -31,7 +33,8 @@ use crate::limit::known_good::KnownGood;
 use crate::limit::lockout::Lockout;
 use crate::limit::rate::Rate;
 use crate::reload::Watch;
-use crate::secret::DigestKey;
+use crate::secret::document::Document;
+use crate::secret::{DigestKey, Live};
 use crate::telemetry::clock;
 
 /// Builds the guard; whatever of it comes from files is added to `watches`.
@@ -75,13 +78,30 @@ pub fn build(
         known_good: KnownGood::default(),
         digests: DigestKey::new().map_err(anyhow::Error::msg)?,
         login,
-        forward: forward.map(|forward| Forward { return_hosts: forward.return_hosts }),
+        forward: forward.map(|forward| self::forward(forward, watches)),
         decisions: Decisions::register(resources, registry),
         rejects,
         locks: LockLog::default(),
         allows,
         hosts,
     })
+}
+
+/// Rules that replace those in force are checked as at the start.
+fn forward(settings: ForwardSettings, watches: &mut Vec<Watch>) -> Forward {
+    let rules = settings.rules.map(|RulesFile { rules, path, document, methods }| {
+        let slot = Arc::new(Live::new(rules));
+        let watched = Arc::clone(&slot);
+        let read = move || Document::read(&path, LARGEST_FILE);
+        let replace = move |document: Document| {
+            let rules = parse(document.bytes(), &methods).map_err(|problems| problems.join("; "))?;
+            watched.replace(rules);
+            Ok::<(), String>(())
+        };
+        watches.push(Watch::new("FORWARD_AUTH_RULES_FILE", &document, read, replace));
+        slot
+    });
+    Forward { return_hosts: settings.return_hosts, rules }
 }
 
 /// What a reload brings is remarked on as at the start.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use http::{HeaderMap, header};
 
 use super::reason::Reason;
+use super::session::Roles;
 
 /// Who asks: the address it is believed to come from, and what it presents.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub struct Caller<'r> {
     /// The client's address, as far as it is known; for budgets per client, never for deciding on its own.
     pub address: Option<IpAddr>,
     pub credentials: Credentials<'r>,
+    /// The roles that a login must have for what is asked; `None` is those of the settings.
+    pub roles: Option<&'r Roles>,
     /// All header lines, for authorizers that read a cookie.
     pub headers: &'r HeaderMap,
 }
@@ -34,8 +37,15 @@ impl<'r> Caller<'r> {
             lines.next().map_or(Credentials::Missing, |line| Credentials::parse(line.as_bytes()));
         match lines.next() {
             Some(_) => Err(Reason::RepeatedAuthorization),
-            None => Ok(Self { address, credentials, headers }),
+            None => Ok(Self { address, credentials, roles: None, headers }),
         }
+    }
+}
+
+impl<'r> Caller<'r> {
+    /// The same, for something that other roles may have than those of the settings.
+    pub fn with_roles(self, roles: Option<&'r Roles>) -> Self {
+        Self { roles, ..self }
     }
 }
 

@@ -64,7 +64,9 @@ impl Decisions {
 const fn can_refuse(resource: Resource, reason: Reason) -> bool {
     match reason {
         Reason::HostNotAllowed => matches!(resource, Resource::Metrics),
-        Reason::UnclearRequest => matches!(resource, Resource::ForwardAuth),
+        Reason::UnclearRequest | Reason::DeniedByRules | Reason::MethodNotAllowed => {
+            matches!(resource, Resource::ForwardAuth)
+        }
         _ => true,
     }
 }

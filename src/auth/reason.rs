@@ -116,6 +116,10 @@ reasons! {
     InsufficientScope => "insufficient_scope", FORBIDDEN, InsufficientScope, guess: false, by: [Jwt];
     /// A good token without a claim that `METRICS_OAUTH2_REQUIRED_CLAIMS` asks for.
     ClaimMismatch => "claim_mismatch", FORBIDDEN, None, guess: false, by: [Jwt];
+    /// No rule of `FORWARD_AUTH_RULES_FILE` lets anybody have this.
+    DeniedByRules => "denied_by_rules", FORBIDDEN, None, guess: false, by: [None];
+    /// A good credential, of a kind that the rule does not take.
+    MethodNotAllowed => "method_not_allowed", FORBIDDEN, None, guess: false, by: [Bearer, Basic, Jwt, Session];
     /// What the decision needs (keys of the issuer, LibreChat's database) cannot be reached.
     Unavailable => "unavailable", SERVICE_UNAVAILABLE, None, guess: false, by: [Jwt, Session];
 }

@@ -18,6 +18,7 @@ pub mod secret;
 mod testing;
 mod token;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -88,15 +89,27 @@ impl Roles {
     /// That there is no name.
     pub fn parse(text: &str) -> Result<Self, String> {
         let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-        let names: Vec<String> = names.map(str::to_owned).collect();
-        if names.is_empty() {
-            return Err("is set but names no role".into());
+        Self::of(names).map_err(|_| "is set but names no role".into())
+    }
+
+    /// # Errors
+    /// That there is no name, or one without a character.
+    pub fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<Self, String> {
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        if names.is_empty() || names.iter().any(String::is_empty) {
+            return Err("has no name".into());
         }
         Ok(Self(names))
     }
 
     fn contain(&self, role: &str) -> bool {
         self.0.iter().any(|name| name == role)
+    }
+}
+
+impl fmt::Display for Roles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
     }
 }
 
@@ -161,15 +174,15 @@ impl Session {
         (now < believed.until).then_some(believed.role)
     }
 
-    async fn ask(&self, login: Login) -> Verdict {
+    async fn ask(&self, login: Login, roles: &Roles) -> Verdict {
         match timeout(self.patience, self.directory.session(login.session, login.user)).await {
-            Ok(Ok(Some(found))) => self.decide(&login, &found),
+            Ok(Ok(Some(found))) => self.decide(&login, &found, roles),
             Ok(Ok(None)) => Verdict::Deny(Reason::SessionRevoked),
             Ok(Err(Unreachable)) | Err(_) => Verdict::Deny(Reason::Unavailable),
         }
     }
 
-    fn decide(&self, login: &Login, found: &Found) -> Verdict {
+    fn decide(&self, login: &Login, found: &Found, roles: &Roles) -> Verdict {
         // Asking took a while: the clock is read again.
         let now = (self.now)();
         let mut until = login.expires_at.min(found.expires_at);
@@ -186,7 +199,7 @@ impl Session {
             return Verdict::Deny(Reason::TenantNotAllowed);
         }
         let role = Role::new(found.role.as_deref().unwrap_or("USER"));
-        if !self.roles.contain(role.name()) {
+        if !roles.contain(role.name()) {
             return Verdict::Deny(Reason::RoleNotAllowed);
         }
         let until = now.checked_add(BELIEVED).map_or(until, |limit| limit.min(until));
@@ -219,11 +232,13 @@ impl Authorizer for Session {
 
     fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a> {
         let now = (self.now)();
+        let roles = caller.roles.unwrap_or(&self.roles);
         match self.login(caller, now) {
             Ok(None) => Judgement::Now(Verdict::Abstain),
             Ok(Some(login)) => match self.believed(&login, now) {
-                Some(role) => Judgement::Now(Verdict::AllowAs(role)),
-                None => Judgement::Later(Box::pin(self.ask(login))),
+                Some(role) if roles.contain(role.name()) => Judgement::Now(Verdict::AllowAs(role)),
+                // Who was let in to something else may have been given the role since.
+                _ => Judgement::Later(Box::pin(self.ask(login, roles))),
             },
             Err(reason) => Judgement::Now(Verdict::Deny(reason)),
         }

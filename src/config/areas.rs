@@ -256,6 +256,9 @@ settings! {
         /// `forward_auth`, Traefik `ForwardAuth`); for whoever is not in `TRUST_PROXY` it is a 404. Needs a token, Basic, OAuth2
         /// or LibreChat's login.
         forward_auth: Flag = "false";
+        /// A YAML file of rules: host and path, and which methods and roles may, or everybody; read again when it changes. What
+        /// no rule fits is refused. Absent: everything asks for a credential, whichever.
+        forward_auth_rules_file: PathBuf;
         /// Hosts to which LibreChat's login page may lead back, with their ports where those are not the usual ones; separated
         /// by commas. Needs `METRICS_SESSION_LOGIN_URL`. Absent: it leads back nowhere.
         forward_auth_hosts: ReturnHosts;

@@ -17,6 +17,7 @@ pub mod authority;
 pub mod described;
 pub mod path;
 pub mod percent;
+pub mod rules;
 pub mod way_back;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use self::described::VARIES;
+use self::rules::Rules;
 use self::way_back::ReturnHosts;
 use super::guard::asked::Asked;
 use super::guard::{Guarded, peer};
@@ -37,6 +39,7 @@ use super::{Site, refusal};
 use crate::auth::policy::Permit;
 use crate::auth::subject::{Role, Subject};
 use crate::client_ip::is_proxy;
+use crate::secret::Live;
 
 /// Where proxies ask.
 pub const PATH: &str = "/auth";
@@ -49,6 +52,8 @@ const AUTH_ROLE: HeaderName = HeaderName::from_static("x-auth-role");
 #[derive(Debug)]
 pub struct Forward {
     pub return_hosts: ReturnHosts,
+    /// `None`: everything that is asked about needs a credential, whichever.
+    pub rules: Option<Arc<Live<Rules>>>,
 }
 
 /// The methods by which proxies ask.
@@ -99,7 +104,9 @@ impl FromRequestParts<Arc<Site>> for LetIn {
         if !METHODS.contains(&parts.method) {
             return Err(refusal::method_not_allowed("GET, HEAD, POST"));
         }
-        let asked = Asked::by_proxy(parts, site.guard.header);
+        let rules = site.guard.forward.as_ref().and_then(|forward| forward.rules.as_ref());
+        let rules = rules.map(|rules| rules.current());
+        let asked = Asked::by_proxy(parts, site.guard.header, rules.as_deref());
         Guarded::decide(asked, site).await.map(Self)
     }
 }

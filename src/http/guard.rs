@@ -1,6 +1,6 @@
 //! The order of checks for `/metrics` and `/auth`, and the only place where a refusal becomes a response.
 //!
-//! Client address → rate limit (429) → host (421) → allow-list (403) → what a proxy describes (400) → lockout (429) →
+//! Client address → rate limit (429) → host (421) → allow-list (403) → what a proxy describes (400, 403) → lockout (429) →
 //! credentials (400, 401, 403, 503) → permit.
 //! What comes before (parser limits, path, method) has been passed when this runs; see [`super::router`].
 //!
@@ -30,6 +30,7 @@ use self::asked::Asked;
 use self::hosts::Hosts;
 use self::limits::{Limited, Limits, Stamp};
 use self::reject_log::{LockLog, RejectLog};
+use super::forward::rules::Access;
 use super::forward::{self, Forward, way_back};
 use super::{Site, metrics, refusal};
 use crate::auth::Method;
@@ -189,12 +190,16 @@ impl Guard {
             return Err(Denial::new(Method::None, Reason::HostNotAllowed).into());
         }
         let admission = self.policy.admit(address.for_allow_list())?;
-        if asked.unclear().is_some() {
-            return Err(Denial::new(Method::None, Reason::UnclearRequest).into());
-        }
+        let terms = match asked.access() {
+            Ok(Access::Asks(terms)) => terms,
+            Ok(Access::Public) => return Ok(self.policy.open(admission)),
+            Ok(Access::Nobody) => return Err(Denial::new(Method::None, Reason::DeniedByRules).into()),
+            Err(reason) => return Err(Denial::new(Method::None, reason).into()),
+        };
         let attempt =
             self.lockout.as_ref().map(|lockout| lockout.begin(key, presented, Instant::now())).transpose()?;
         let caller = caller.map_err(|reason| Denial::new(Method::None, reason))?;
+        let caller = caller.with_roles(terms.roles.as_ref());
         let result = self.policy.authorize(admission, &caller).await;
         // Settled before anything is told: of guesses that arrive together, those after the lock learn nothing.
         let outcome = match &result {
@@ -208,6 +213,7 @@ impl Guard {
         {
             self.known_good.remember(key, credential, Instant::now());
         }
+        terms.check(permit.method())?;
         Ok(permit)
     }
 
@@ -281,7 +287,7 @@ impl Guard {
     /// Where a browser signs in that was refused with `status`.
     fn sign_in(&self, asked: &Asked, status: StatusCode) -> Option<HeaderValue> {
         let login = self.login.as_ref()?;
-        if !login.answers(asked.method(), &asked.headers, status) {
+        if !asked.takes_logins() || !login.answers(asked.method(), &asked.headers, status) {
             return None;
         }
         Some(match (asked.described(), &self.forward) {

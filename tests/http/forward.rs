@@ -258,3 +258,124 @@ async fn no_setting_leaves_open_what_a_proxy_believes_to_be_guarded() {
         assert!(outcome.stderr.contains(named), "{settings:?} {outcome:?}");
     }
 }
+
+const RULES: &str = "rules:\n\
+    - {host: node.example.com, prefix: /metrics, methods: [bearer]}\n\
+    - {host: chat.example.com, path: /companion/health, public: true}\n\
+    - {host: chat.example.com, prefix: /companion/admin, deny: true}\n\
+    - {host: chat.example.com, prefix: /companion}\n";
+
+fn rules(text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::TempDir::with_prefix("rules").unwrap();
+    let path = folder.path().join("rules.yaml");
+    std::fs::write(&path, text).unwrap();
+    let path = path.display().to_string();
+    (folder, path)
+}
+
+async fn ask_for(program: &Program, host: &str, uri: &str, credential: &[&str]) -> u16 {
+    let own = [format!("X-Forwarded-Host: {host}"), format!("X-Forwarded-Uri: {uri}")];
+    let lines: Vec<&str> = FORWARDED[..3].iter().copied().chain(own.iter().map(String::as_str)).collect();
+    ask(program, &lines, credential).await.status
+}
+
+#[tokio::test]
+async fn the_first_rule_decides_and_what_none_fits_is_refused() {
+    let (_folder, path) = rules(RULES);
+    let program = program(&[("FORWARD_AUTH_RULES_FILE", &path), ("RATE_LIMIT_MAX", "0")]).await;
+    let (good, basic) = (good(), basic("al%ice\u{e4}:p:w-of-sixteen-characters"));
+    for (host, uri, nobody, token, password) in [
+        ("node.example.com", "/metrics", 401, 200, 403),
+        ("NODE.example.com.:8443", "/%6detrics/?x=/../..", 401, 200, 403),
+        ("node.example.com", "/", 403, 403, 403),
+        ("node.example.com", "/metricsx", 403, 403, 403),
+        ("chat.example.com", "/companion/health", 200, 200, 200),
+        ("chat.example.com", "/companion/health/", 200, 200, 200),
+        ("chat.example.com", "/companion/health/x", 401, 200, 200),
+        ("chat.example.com", "/companion/health%2f..%2fadmin", 400, 400, 400),
+        ("chat.example.com", "/companion/health/../admin", 400, 400, 400),
+        ("chat.example.com", "/companion/health/%2E%2e/admin", 400, 400, 400),
+        ("chat.example.com", "/companion//health", 400, 400, 400),
+        ("chat.example.com", "/companion/ADMIN", 400, 400, 400),
+        ("chat.example.com", "/companion/admin", 403, 403, 403),
+        ("chat.example.com", "/companion/admin;x/y", 400, 400, 400),
+        ("chat.example.com", "/companion/page", 401, 200, 200),
+        ("chat.example.com", "/", 403, 403, 403),
+        ("evil.example", "/companion/health", 403, 403, 403),
+    ] {
+        for (credential, expected) in [(vec![], nobody), (vec![&*good], token), (vec![&*basic], password)] {
+            let status = ask_for(&program, host, uri, &credential).await;
+            assert_eq!(status, expected, "{host} {uri} {credential:?}");
+        }
+    }
+    let lines =
+        [FORWARDED[0], FORWARDED[1], FORWARDED[2], FORWARDED[3], "X-Forwarded-Uri: /companion/health"];
+    let answer = ask(&program, &lines, &["Authorization: Bearer wrong"]).await;
+    assert_eq!((answer.status, answer.header("x-auth-method")), (200, Some("none")), "{answer:?}");
+    let shown = program.ask(&Request::get("/metrics").line(&good).last()).await.text();
+    for series in [
+        r#"{endpoint="auth",method="basic",outcome="deny",reason="method_not_allowed"} 2"#,
+        r#"{endpoint="auth",method="bearer",outcome="deny",reason="wrong_token"} 0"#,
+    ] {
+        assert!(shown.contains(series), "{series}\n{shown}");
+    }
+    assert!(shown.contains(r#"{endpoint="auth",method="none",outcome="deny",reason="denied_by_rules"} "#));
+    assert!(!shown.contains(r#"endpoint="metrics",method="none",outcome="deny",reason="denied_by_rules""#));
+}
+
+#[tokio::test]
+async fn rules_are_read_again_and_those_with_a_mistake_change_nothing() {
+    let (_folder, path) = rules(RULES);
+    let program = program(&[("FORWARD_AUTH_RULES_FILE", &path)]).await;
+    assert_eq!(ask_for(&program, "chat.example.com", "/companion/health", &[]).await, 200);
+    std::fs::write(&path, "rules:\n- {host: chat.example.com, prefix: /, publik: true}\n").unwrap();
+    program.signal("HUP");
+    program.until_logged("publik").await;
+    assert_eq!(ask_for(&program, "chat.example.com", "/companion/health", &[]).await, 200);
+    assert_eq!(ask_for(&program, "chat.example.com", "/other", &[]).await, 403);
+    std::fs::write(&path, "rules:\n- {host: chat.example.com, prefix: /}\n").unwrap();
+    program.signal("HUP");
+    program.until_logged("applied the change").await;
+    assert_eq!(ask_for(&program, "chat.example.com", "/companion/health", &[]).await, 401);
+}
+
+#[tokio::test]
+async fn check_config_shows_the_rules_and_every_mistake_in_them() {
+    let settings = |path: &str| {
+        let own = [
+            ("FORWARD_AUTH", "true"),
+            ("METRICS_BEARER_TOKEN", TOKEN),
+            ("MONGO_URI", "mongodb://localhost/x"),
+            ("FORWARD_AUTH_RULES_FILE", path),
+        ];
+        own.map(|(name, value)| (name, value.to_owned()))
+    };
+    let check = async |path: &str| {
+        let settings = settings(path);
+        let environment: Vec<(&str, &str)> =
+            settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        run(&["check-config"], &environment).await
+    };
+    let (_folder, path) = rules(RULES);
+    let outcome = check(&path).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    for line in [
+        "/auth decides for loopback by the first of these rules that fits:",
+        "1. node.example.com/metrics and below: bearer",
+        "2. chat.example.com/companion/health: public",
+        "3. chat.example.com/companion/admin and below: nobody",
+        "4. chat.example.com/companion and below: every method",
+        "everything else: nobody",
+    ] {
+        assert!(outcome.stdout.contains(line), "{line}: {outcome:?}");
+    }
+    let (_folder, path) = rules("rules:\n- {host: a.example}\n- {path: /x, methods: [basic]}\n");
+    let outcome = check(&path).await;
+    assert_ne!(outcome.code, Some(0));
+    for problem in
+        ["rule 1: has neither path", "rule 2: has no host", "rule 2: has the method basic, which is not set"]
+    {
+        assert!(outcome.stderr.contains(problem), "{problem}: {outcome:?}");
+    }
+    assert_ne!(check("/nowhere/rules.yaml").await.code, Some(0));
+}

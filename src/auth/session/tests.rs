@@ -275,3 +275,22 @@ async fn a_replaced_cookie_goes_on_for_twenty_minutes_after_it_was_made() {
         assert_eq!(scene.judge(&[("cookie", &cookie)]).await, verdict, "after {elapsed} s");
     }
 }
+
+#[tokio::test]
+async fn what_is_asked_for_may_take_other_roles_and_the_role_is_told() {
+    let scene = Scene::with(&found(None));
+    let headers = HeaderMap::from_iter([(header::COOKIE, cookie().parse().unwrap())]);
+    let roles = Roles::of(["USER"]).unwrap();
+    let judge = async |roles| {
+        let caller = Caller::new(None, &headers).unwrap().with_roles(roles);
+        match scene.session.judge(&caller) {
+            Judgement::Now(verdict) => (verdict, "at once"),
+            Judgement::Later(pending) => (pending.await, "asked"),
+        }
+    };
+    let user = || Verdict::AllowAs(Role::new("USER"));
+    assert_eq!(judge(Some(&roles)).await, (user(), "asked"));
+    assert_eq!(judge(Some(&roles)).await, (user(), "at once"));
+    // What was believed for one thing opens nothing else.
+    assert_eq!(judge(None).await, (Verdict::Deny(Reason::RoleNotAllowed), "asked"));
+}

@@ -3,6 +3,8 @@
 //! A proxy, this exporter and the program behind the proxy each read a path in their own way. So a path that any of them
 //! might read as another (RFC 3986 sections 5.2.4 and 6.2.2, and what servers do beyond them) is refused, not mended.
 
+use std::fmt;
+
 /// The longest path that is compared, in bytes as they were sent.
 const LONGEST: usize = 4096;
 
@@ -44,6 +46,12 @@ impl NormalPath {
     /// Whether they have as many segments: of two paths one of which is within the other, whether they are one.
     pub fn is_as_deep_as(&self, other: &Self) -> bool {
         self.0.len() == other.0.len()
+    }
+}
+
+impl fmt::Display for NormalPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}", self.0.join("/"))
     }
 }
 

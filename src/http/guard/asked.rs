@@ -1,15 +1,18 @@
 //! What of a request is decided on, apart from its connection.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
 
 use super::peer;
 use crate::auth::excerpt::Excerpt;
+use crate::auth::reason::Reason;
 use crate::auth::resource::Resource;
 use crate::client_ip::{Peer, ProxyHeader};
 use crate::http::forward::described::{Described, Unclear};
+use crate::http::forward::rules::{Access, Rules};
 
 /// A request for what is guarded.
 #[derive(Debug)]
@@ -25,8 +28,8 @@ pub struct Asked {
 #[derive(Debug)]
 pub(super) enum About {
     Metrics,
-    /// Somebody else's request, as far as a proxy describes it.
-    Described(Result<Described, Unclear>),
+    /// Somebody else's request, as far as a proxy describes it, and what the rules make of it.
+    Described(Result<(Described, Access), Unclear>),
 }
 
 impl Asked {
@@ -36,13 +39,18 @@ impl Asked {
 
     /// What a proxy asks. It must say whom it asks for, too: else all its clients would share limits, lockout and the
     /// proxy's own place in the allow-list.
-    pub fn by_proxy(parts: &Parts, client: ProxyHeader) -> Self {
+    pub fn by_proxy(parts: &Parts, client: ProxyHeader, rules: Option<&Rules>) -> Self {
         let described = if parts.headers.contains_key(client.name()) {
             Described::read(&parts.headers)
         } else {
             Err(Unclear("the header of TRUST_PROXY_HEADER, which names the client, is missing"))
         };
-        Self::new(parts, About::Described(described))
+        let decided = described.and_then(|described| {
+            let access =
+                rules.map_or_else(|| Ok(Access::Asks(Arc::default())), |rules| rules.decide(&described))?;
+            Ok((described, access))
+        });
+        Self::new(parts, About::Described(decided))
     }
 
     fn new(parts: &Parts, subject: About) -> Self {
@@ -64,9 +72,26 @@ impl Asked {
 
     pub(super) fn described(&self) -> Option<&Described> {
         match &self.subject {
-            About::Described(Ok(described)) => Some(described),
+            About::Described(Ok((described, _))) => Some(described),
             About::Described(Err(_)) | About::Metrics => None,
         }
+    }
+
+    /// What is asked of whoever wants this.
+    ///
+    /// # Errors
+    /// That it is not clear what is wanted.
+    pub(super) fn access(&self) -> Result<Access, Reason> {
+        match &self.subject {
+            About::Metrics => Ok(Access::Asks(Arc::default())),
+            About::Described(Ok((_, access))) => Ok(access.clone()),
+            About::Described(Err(_)) => Err(Reason::UnclearRequest),
+        }
+    }
+
+    /// Whether a login could be the way in.
+    pub(super) fn takes_logins(&self) -> bool {
+        matches!(self.access(), Ok(Access::Asks(terms)) if terms.allow(crate::auth::Method::Session))
     }
 
     /// The method that the client used.
