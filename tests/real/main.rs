@@ -52,6 +52,7 @@ mod compat;
 mod dashboards;
 mod docs;
 mod dotenv;
+mod forward_auth;
 mod gauges;
 mod golden;
 mod harness;
