@@ -1,5 +1,6 @@
 //! The composition root: build, bind, spawn, drain. The only module that names every part.
 
+pub mod backfill;
 pub mod descriptors;
 pub mod guard;
 pub mod login;
@@ -24,6 +25,7 @@ use crate::config::{Config, TlsSettings};
 use crate::exposition::body::Coding;
 use crate::exposition::limit::Limiter;
 use crate::exposition::{Exposition, Format, Snapshot};
+use crate::http::connections::Connections;
 use crate::http::handshakes::{Failures, Tls};
 use crate::http::listener::{Address, Listener};
 use crate::http::serve::Server;
@@ -39,6 +41,9 @@ use crate::limit::lockout::Lockout;
 use crate::reload::metrics::Reloads;
 use crate::reload::{Reloader, Watch};
 use crate::telemetry::{self, clock};
+use crate::tls::HAS_EXPIRED;
+use crate::tls::error::TlsError;
+use crate::tls::pem::CERTIFICATE;
 
 /// How long requests in flight may take to finish: a little less than the 30 s that Kubernetes waits.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -145,8 +150,9 @@ pub async fn serve<S: Source>(
     tokio::spawn(Reloader::new(watches, reloads).run(signals.hangups()));
     let (stop, stopped) = watch::channel(false);
     let max_connections = descriptors::connections_of_each(descriptors::raise(), listeners.len());
+    let tables: Vec<_> = listeners.iter().map(|_| Connections::new(max_connections)).collect();
     let mut servers = JoinSet::new();
-    for (listener, surface) in listeners {
+    for ((listener, surface), connections) in listeners.into_iter().zip(&tables) {
         let tls = tls.as_ref().filter(|tls| tls.is_for(surface)).map(|encrypted| encrypted.tls.clone());
         let router = router(surface, Arc::clone(&site));
         let server = Server {
@@ -154,7 +160,8 @@ pub async fn serve<S: Source>(
             router,
             site: Arc::clone(&site),
             tls,
-            max_connections,
+            connections: Arc::clone(connections),
+            all_connections: tables.clone(),
             proxies: proxies.clone(),
         };
         servers.spawn(server.run(stopped.clone()));
@@ -211,16 +218,6 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, Surface)>> {
             let path = &config.listen.metrics_path;
             warn!(%address, "{path} is open: whoever can reach this address may read it");
         }
-        // Loopback is trusted by default, and loopback is not only a proxy of this machine.
-        let is_guarded = *surface != Surface::Public && config.goes_by_address();
-        if is_guarded && !config.listen.trust_is_chosen && !address.is_local() {
-            warn!(
-                %address,
-                "TRUST_PROXY is not set: whoever comes through loopback (a sidecar of a service mesh, kubectl port-forward, \
-                 a tunnel) may name any client, for allow-list, limits and lockout; set it to false, to the addresses of \
-                 the proxies, or to loopback where a proxy of this machine is meant"
-            );
-        }
     }
     Ok(listeners)
 }
@@ -250,11 +247,17 @@ impl Encrypted {
 fn encrypted(tls: TlsSettings, registry: &mut Registry, watches: &mut Vec<Watch>) -> Encrypted {
     let TlsSettings { files, pem, acceptor, on_public } = tls;
     acceptor.register(registry);
-    if acceptor.has_expired(clock::now()) {
-        warn!("the certificate of TLS_CERT_FILE has expired");
-    }
-    let slot = acceptor.clone();
-    watches.push(Watch::new("TLS_CERT_FILE", &pem, move || files.read(), move |pem| slot.replace(&pem)));
+    let (slot, read) = (acceptor.clone(), files.clone());
+    let replace = move |pem| {
+        slot.replace(&pem)?;
+        // As at the start.
+        files.remarks().iter().for_each(|(variable, remark)| warn!("{variable} {remark}"));
+        if slot.has_expired(clock::now()) {
+            warn!("{CERTIFICATE} {HAS_EXPIRED}");
+        }
+        Ok::<(), TlsError>(())
+    };
+    watches.push(Watch::new(CERTIFICATE, &pem, move || read.read(), replace));
     Encrypted { tls: Tls { acceptor, failures: Failures::register(registry) }, on_public }
 }
 

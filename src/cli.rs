@@ -1,9 +1,12 @@
-//! The command line: `serve`, `demo`, `once`, `check-config`, `settings`, `healthcheck`, one function each.
+//! The command line: `serve`, `demo`, `once`, `report`, `backfill`, `check-config`, `settings`, `healthcheck`, one
+//! function each.
 
+pub mod backfill;
 pub mod check_config;
 mod connect;
 pub mod healthcheck;
 pub mod help;
+mod report;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -80,6 +83,23 @@ enum Command {
         #[arg(long, value_name = "RFC3339", value_parser = instant)]
         at: Option<SystemTime>,
     },
+    /// Print usage and cost of a period, by user, group, domain, model, agent or day, and exit.
+    #[command(after_long_help = help::ending(
+        &["MONGO_URI", "MONGO_DATABASE", "TENANT_ID", "TIMEZONE", "USER_LABEL", "ANONYMIZE_EMAIL_LABEL"],
+        "librechat-exporter report --from 2026-10-01 --to 2026-11-01 --by group,model --format csv > october.csv",
+    ))]
+    Report(report::ReportOptions),
+    /// Write what the metrics were at instants of the past, for Prometheus: as OpenMetrics with timestamps.
+    ///
+    /// What a metric was at an instant is computed from the documents that exist now and were created by then. What
+    /// cannot be known of the past is left out. `promtool tsdb create-blocks-from openmetrics` makes blocks of the output.
+    #[command(after_long_help = help::ending(
+        &["MONGO_URI", "MONGO_DATABASE", "TENANT_ID", "EMIT_PER_USER_METRICS", "METRICS_MAX_LABEL_VALUES"],
+        "MONGO_URI=mongodb://localhost:27017/LibreChat librechat-exporter backfill --from 2025-01-01 --step 1h \\\n    \
+         --label job=librechat --label instance=librechat:9087 --output librechat.om\n  \
+         promtool tsdb create-blocks-from openmetrics --max-block-duration=504h librechat.om data",
+    ))]
+    Backfill(backfill::Arguments),
     /// Check the settings, print those that are not the default, and say what is read, served and asked of callers.
     #[command(after_long_help = help::ending(
         &["MONGO_URI", "METRICS_AUTH_REQUIRED", "DISABLE_AUTH"],
@@ -135,7 +155,12 @@ pub fn main() -> ExitCode {
         Ok(found) => Vars::gather(found, VARIABLES),
         Err(problem) => return bad_configuration(&[problem]),
     };
-    let needs = if matches!(command, Command::Demo { .. }) { Needs::Nothing } else { Needs::Mongo };
+    let needs = match &command {
+        Command::Demo { .. } => Needs::Nothing,
+        Command::Report(options) if options.demo => Needs::Nothing,
+        Command::Backfill(arguments) if arguments.is_of_demo() => Needs::Nothing,
+        _ => Needs::Mongo,
+    };
     match command {
         Command::Healthcheck { url } => run(|| healthcheck::healthcheck(vars, url.as_deref())),
         Command::CheckConfig { all, connect } => run(|| check_config::check_config(vars, all, connect)),
@@ -158,7 +183,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
     let format = config.log_format.unwrap_or_else(logging::LogFormat::fitting);
     logging::init(config.log_level, format, vars::environment::wants_colors());
-    if !matches!(command, Command::Once { .. }) {
+    if !matches!(command, Command::Once { .. } | Command::Report(_) | Command::Backfill(_)) {
         info!("librechat-exporter {VERSION_AND_COMMIT}");
     }
     for note in &config.notes {
@@ -169,6 +194,8 @@ fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
     }
     let ended = match command {
         Command::Once { at } => return once(config, *at),
+        Command::Report(options) => return report::run(options, config),
+        Command::Backfill(arguments) => return backfill::backfill(config, arguments),
         Command::Demo { seed, .. } => {
             let demo = Arc::new(Demo::new(*seed, clock::now));
             block_on(app::serve(config, demo, Arc::new(app::login::Nobody), Vec::new()))?

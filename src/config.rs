@@ -8,10 +8,10 @@ pub mod forward;
 pub mod guard;
 pub mod oauth2;
 pub mod secrets;
+mod tls;
 pub mod web_config;
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -33,8 +33,8 @@ use crate::librechat::mongo::uri::Uri;
 use crate::librechat::pseudonym::Salt;
 use crate::librechat::scope::{Options, ShownUser, UserLabel};
 use crate::telemetry::logging::{LogFormat, LogLevel};
+use crate::tls::Acceptor;
 use crate::tls::pem::{Files, Pem};
-use crate::tls::{Acceptor, Policy};
 use crate::vars::{Problem, Variable, Vars};
 
 /// Every table of variables, in the order of the documentation.
@@ -69,6 +69,8 @@ pub struct Config {
     pub max_staleness: Duration,
     pub sweep_interval: Duration,
     pub options: Options,
+    /// How users are shown to whoever may see them, whether or not the per-user families are on.
+    pub user_label: UserLabel,
     pub listen: ListenSettings,
     pub guard: GuardSettings,
     pub limits: LimitSettings,
@@ -126,27 +128,21 @@ pub struct TlsSettings {
 }
 
 impl Config {
-    /// Whether it matters from which address a request comes: for the allow-list, or for the lockout where there is
-    /// something to guess.
-    pub fn goes_by_address(&self) -> bool {
-        self.guard.allowed.is_some() || (self.limits.lockout.is_some() && !self.guard.is_open())
-    }
-
     /// # Errors
     /// Every problem, in the order of the areas.
     pub fn read(vars: &mut Vars, needs: Needs) -> Result<Self, Vec<Problem>> {
         // First: it says what variables would say.
-        let (headers, users) = match web_config::read(vars) {
-            Some(WebConfig { headers, users }) => (headers, users),
-            None => Default::default(),
-        };
+        let WebConfig { headers, users, offer } = web_config::read(vars).unwrap_or_default();
         let mongo = mongo(vars, needs);
         let times = times(vars);
         let listen = listen(vars);
         let guard = guard::read(vars, users, &listen);
         let limits = limits(vars);
-        let tls = tls(vars);
+        let tls = tls::read(vars, offer);
         let log = Log::read(vars);
+        if let (Some(guard), Some(limits)) = (&guard, &limits) {
+            remark_trust(vars, &listen, guard, limits);
+        }
         let (problems, warnings) = vars.take_findings();
         match (mongo, times, guard, limits, tls) {
             (Some(mongo), Some(times), Some(guard), Some(limits), Some(tls)) if problems.is_empty() => {
@@ -156,6 +152,7 @@ impl Config {
                     max_staleness: times.max_staleness,
                     sweep_interval: times.sweep_interval,
                     options: times.options,
+                    user_label: times.user_label,
                     listen,
                     guard,
                     limits,
@@ -218,6 +215,7 @@ struct Times {
     max_staleness: Duration,
     sweep_interval: Duration,
     options: Options,
+    user_label: UserLabel,
 }
 
 fn times(vars: &mut Vars) -> Option<Times> {
@@ -261,6 +259,9 @@ fn times(vars: &mut Vars) -> Option<Times> {
         area.metrics_user_id_salt_file,
         |secret| Ok(Salt::new(secret)),
     )?;
+    if salt.is_none() && area.emit_per_user_metrics.0 {
+        report_lost_salt(vars);
+    }
     if let Some(weakness) = salt.as_ref().and_then(|salt| weakness(salt.secret.expose())) {
         vars.warn("METRICS_USER_ID_SALT", weakness);
     }
@@ -283,7 +284,15 @@ fn times(vars: &mut Vars) -> Option<Times> {
         max_label_values: usize::try_from(area.metrics_max_label_values.0).unwrap_or(usize::MAX),
         max_series: usize::try_from(area.metrics_max_series.0).unwrap_or(usize::MAX),
     };
-    Some(Times { refresh_interval, max_staleness, sweep_interval, options })
+    Some(Times { refresh_interval, max_staleness, sweep_interval, options, user_label: label })
+}
+
+/// Pseudonyms were meant, and every user's id would be shown.
+fn report_lost_salt(vars: &mut Vars) {
+    for (name, why) in vars.lost(&["METRICS_USER_ID_SALT"]) {
+        let mend = "EMIT_PER_USER_METRICS would show the users themselves: give it a value, or leave it out";
+        vars.problem(&name, format!("{why}, and {mend}"));
+    }
 }
 
 /// Both readings of a number without a unit that is hardly meant as milliseconds.
@@ -344,6 +353,21 @@ pub fn listen(vars: &mut Vars) -> ListenSettings {
     }
 }
 
+/// Loopback is trusted by default, and loopback is not only a proxy of this machine. It matters where something goes by
+/// the address: the allow-list, or the lockout where there is something to guess.
+fn remark_trust(vars: &mut Vars, listen: &ListenSettings, guard: &GuardSettings, limits: &LimitSettings) {
+    let goes_by_address = guard.allowed.is_some() || (limits.lockout.is_some() && !guard.is_open());
+    let address = listen.metrics.as_ref().unwrap_or(&listen.public);
+    if goes_by_address && !listen.trust_is_chosen && !address.is_local() {
+        vars.caution(
+            "TRUST_PROXY is not set: whoever comes through loopback (a sidecar of a service mesh, kubectl port-forward, a \
+             tunnel) may name any client, for allow-list, limits and lockout; set it to false, to the addresses of the \
+             proxies, or to loopback where a proxy of this machine is meant"
+                .into(),
+        );
+    }
+}
+
 fn limits(vars: &mut Vars) -> Option<LimitSettings> {
     let area = Limits::read(vars);
     let (metrics, health) =
@@ -365,46 +389,6 @@ fn limits(vars: &mut Vars) -> Option<LimitSettings> {
         .filter(|_| area.metrics_brute_force_protection.0)
         .map(|attempts| (attempts, ttl));
     Some(LimitSettings { window, metrics, health, lockout })
-}
-
-/// The outer `None` is for a problem, the inner for no TLS.
-fn tls(vars: &mut Vars) -> Option<Option<TlsSettings>> {
-    let area = Tls::read(vars);
-    let (cert, key): (PathBuf, PathBuf) = match (area.tls_cert_file, area.tls_key_file) {
-        (Some(cert), Some(key)) => (cert, key),
-        (None, None) if area.tls_client_ca_file.is_some() => {
-            vars.problem("TLS_CLIENT_CA_FILE", "needs TLS_CERT_FILE and TLS_KEY_FILE");
-            return None;
-        }
-        (None, None) if area.tls_client_allowed_sans.is_some() => {
-            vars.problem(
-                "TLS_CLIENT_ALLOWED_SANS",
-                "needs TLS_CERT_FILE, TLS_KEY_FILE and TLS_CLIENT_CA_FILE",
-            );
-            return None;
-        }
-        (None, None) => return Some(None),
-        _ => {
-            vars.problem("TLS_CERT_FILE and TLS_KEY_FILE", "must both be set or both unset");
-            return None;
-        }
-    };
-    if area.tls_client_allowed_sans.is_some() && area.tls_client_ca_file.is_none() {
-        vars.problem(
-            "TLS_CLIENT_ALLOWED_SANS",
-            "needs TLS_CLIENT_CA_FILE: without it no client is asked for a certificate",
-        );
-        return None;
-    }
-    let files = Files { cert, key, client_ca: area.tls_client_ca_file };
-    let policy = Policy { min_version: area.tls_min_version, allowed_sans: area.tls_client_allowed_sans };
-    let loaded = files.read().and_then(|pem| Acceptor::new(&pem, policy).map(|acceptor| (pem, acceptor)));
-    // The error begins with its variable.
-    let (pem, acceptor) = loaded.map_err(|error| vars.report(error.to_string())).ok()?;
-    if files.is_key_world_readable() {
-        vars.warn("TLS_KEY_FILE", "names a file that everyone on this machine can read");
-    }
-    Some(Some(TlsSettings { files, pem, acceptor, on_public: area.tls_health.0 }))
 }
 
 #[cfg(test)]

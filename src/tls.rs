@@ -13,14 +13,15 @@
 
 pub mod client;
 pub mod error;
+pub mod offer;
 pub mod pem;
 pub mod sans;
 mod verifier;
 
 use std::io;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::metrics::gauge::Gauge;
@@ -39,12 +40,16 @@ use tokio_rustls::server::TlsStream;
 use crate::secret::{Fingerprint, Live};
 use client::ClientCertificate;
 use error::{Fault, HandshakeError, TlsError};
+use offer::Offer;
 use pem::Pem;
 use sans::AllowedSans;
-use verifier::Verifier;
+use verifier::{SHOWN, Verifier};
 
 /// How long a client may take for its handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is said of a served certificate that no client will accept; it is served all the same.
+pub const HAS_EXPIRED: &str = "names a certificate that has expired, which clients will not accept";
 
 /// What holds whatever the files say.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +57,7 @@ pub struct Policy {
     pub min_version: MinVersion,
     /// `None` lets in every certificate of the client CAs.
     pub allowed_sans: Option<AllowedSans>,
+    pub offer: Offer,
 }
 
 /// The oldest version that is spoken.
@@ -136,6 +142,10 @@ impl Acceptor {
         Ok(())
     }
 
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Changes when the client CAs do.
     pub fn authorities(&self) -> watch::Receiver<u64> {
         self.authorities.subscribe()
@@ -150,13 +160,16 @@ impl Acceptor {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let current = self.current.current();
-        let stream = match tokio::time::timeout(HANDSHAKE_TIMEOUT, current.acceptor.accept(stream)).await {
-            Ok(outcome) => outcome.map_err(HandshakeError::Failed)?,
+        let shown = Arc::new(OnceLock::new());
+        let handshake = SHOWN.scope(Arc::clone(&shown), current.acceptor.accept(stream));
+        let failed = |error| HandshakeError::Failed { error, certificate: shown.get().cloned() };
+        let stream = match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+            Ok(outcome) => outcome.map_err(failed)?,
             Err(_) => return Err(HandshakeError::TimedOut),
         };
         let chain = stream.get_ref().1.peer_certificates();
         let certificate = chain.and_then(<[_]>::first).map(ClientCertificate::of).transpose();
-        let undecodable = |error| HandshakeError::Failed(io::Error::new(io::ErrorKind::InvalidData, error));
+        let undecodable = |error| failed(io::Error::new(io::ErrorKind::InvalidData, error));
         let certificate = certificate.map_err(undecodable)?;
         Ok(Accepted { stream, certificate })
     }
@@ -187,7 +200,9 @@ impl Acceptor {
 
 /// What new connections get, and when its first certificate expires.
 fn configure(pem: &Pem, policy: &Policy) -> Result<(Current, i64), TlsError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut provider = aws_lc_rs::default_provider();
+    policy.offer.restrict(&mut provider);
+    let provider = Arc::new(provider);
     let chain = pem.chain()?;
     let expiry = pem.expiry(&chain)?;
     let key = certified_key(pem, chain, pem.key()?, &provider)?;

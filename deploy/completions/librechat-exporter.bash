@@ -31,6 +31,9 @@ _librechat-exporter() {
             librechat__exporter,once)
                 cmd="librechat__exporter__once"
                 ;;
+            librechat__exporter,report)
+                cmd="librechat__exporter__report"
+                ;;
             librechat__exporter,serve)
                 cmd="librechat__exporter__serve"
                 ;;
@@ -52,6 +55,9 @@ _librechat-exporter() {
             librechat__exporter__help,once)
                 cmd="librechat__exporter__help__once"
                 ;;
+            librechat__exporter__help,report)
+                cmd="librechat__exporter__help__report"
+                ;;
             librechat__exporter__help,serve)
                 cmd="librechat__exporter__help__serve"
                 ;;
@@ -65,7 +71,7 @@ _librechat-exporter() {
 
     case "${cmd}" in
         librechat__exporter)
-            opts="-h -V --help --version serve demo once check-config settings healthcheck help"
+            opts="-h -V --help --version serve demo once report check-config settings healthcheck help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -133,7 +139,7 @@ _librechat-exporter() {
             return 0
             ;;
         librechat__exporter__help)
-            opts="serve demo once check-config settings healthcheck help"
+            opts="serve demo once report check-config settings healthcheck help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -216,6 +222,20 @@ _librechat-exporter() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        librechat__exporter__help__report)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         librechat__exporter__help__serve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -252,6 +272,44 @@ _librechat-exporter() {
             fi
             case "${prev}" in
                 --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        librechat__exporter__report)
+            opts="-h --from --to --by --format --currency --rate --demo --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table csv json markdown html" -- "${cur}"))
+                    return 0
+                    ;;
+                --currency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

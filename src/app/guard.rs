@@ -105,10 +105,17 @@ fn forward(settings: ForwardSettings, watches: &mut Vec<Watch>) -> Forward {
 }
 
 /// What a reload brings is remarked on as at the start.
-fn remark(variable: &str, weakness: Option<&str>) {
-    if let Some(weakness) = weakness {
-        warn!("{variable} {weakness}");
+fn remark(variable: &str, weaknesses: impl IntoIterator<Item = impl AsRef<str>>) {
+    for weakness in weaknesses {
+        warn!("{variable} {}", weakness.as_ref());
     }
+}
+
+/// The same for hashes.
+fn remarked(variable: &str, accounts: Result<Accounts, String>) -> Result<Accounts, String> {
+    let accounts = accounts?;
+    remark(variable, accounts.cautions());
+    Ok(accounts)
 }
 
 fn policy(
@@ -135,16 +142,18 @@ fn policy(
     if let Some(basic) = settings.basic {
         let account = basic.account.map(|(user, account)| {
             account.live(move |secret| {
-                let accounts = Accounts::one(&user, secret)?;
+                let accounts = remarked("METRICS_BASIC_AUTH_PASSWORD_FILE", Accounts::one(&user, secret))?;
                 let plain = if accounts.is_hashed() { None } else { weakness(secret.expose()) };
                 remark("METRICS_BASIC_AUTH_PASSWORD_FILE", plain);
                 Ok(accounts)
             })
         });
-        let file = basic.file.map(|file| file.live(Accounts::htpasswd));
+        let file = basic
+            .file
+            .map(|file| file.live(|text| remarked("METRICS_BASIC_AUTH_FILE", Accounts::htpasswd(text))));
         let web = basic.web.map(|web| {
             let before = web.secret.clone();
-            web.live(move |secret| users_again(before.expose(), secret))
+            web.live(move |secret| remarked("WEB_CONFIG_FILE", users_again(before.expose(), secret)))
         });
         let (slots, files): (_, Vec<_>) = account.into_iter().chain(file).chain(web).unzip();
         watches.extend(files.into_iter().flatten());

@@ -4,9 +4,11 @@ use prometheus_client::registry::Registry;
 
 use crate::auth::clock::WallClock;
 use crate::auth::jwt::Jwt;
-use crate::config::oauth2::{IssuerSettings, LARGEST_FILE, OAuth2Settings};
+use crate::config::oauth2::{IssuerSettings, KEY_FILE, LARGEST_FILE, OAuth2Settings};
+use crate::config::secrets::tell_remarks;
 use crate::reload::Watch;
 use crate::secret::document::Document;
+use crate::secret::file::Contents;
 use crate::telemetry::clock;
 
 /// Starts to fetch keys in the background; whatever comes from files is added to `watches`.
@@ -21,9 +23,14 @@ pub fn build(settings: OAuth2Settings, registry: &mut Registry, watches: &mut Ve
     let jwt = Jwt::start(issuers, WallClock::new(clock::now), registry);
     for (keys, key_file) in jwt.keys().zip(key_files) {
         if let Some((path, document)) = key_file {
+            let seen = path.clone();
             let read = move || Document::read(&path, LARGEST_FILE);
-            let replace = move |document: Document| keys.replace(document.bytes());
-            watches.push(Watch::new("METRICS_OAUTH2_JWKS_FILE", &document, read, replace));
+            let replace = move |document: Document| {
+                keys.replace(document.bytes())?;
+                tell_remarks(KEY_FILE, &seen, Contents::Public);
+                Ok::<(), String>(())
+            };
+            watches.push(Watch::new(KEY_FILE, &document, read, replace));
         }
     }
     jwt

@@ -5,6 +5,7 @@
 //! never let in.
 
 pub mod accounts;
+pub(super) mod not_a_hash;
 mod password;
 mod pool;
 

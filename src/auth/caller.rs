@@ -7,6 +7,9 @@ use http::{HeaderMap, header};
 use super::reason::Reason;
 use super::session::Roles;
 
+/// The SHA-256 of a certificate.
+pub type CertificateDigest = [u8; 32];
+
 /// Who asks: the address it is believed to come from, and what it presents.
 #[derive(Debug)]
 pub struct Caller<'r> {
@@ -17,6 +20,8 @@ pub struct Caller<'r> {
     pub roles: Option<&'r Roles>,
     /// All header lines, for authorizers that read a cookie.
     pub headers: &'r HeaderMap,
+    /// Of the certificate whose key the client proved in the TLS handshake.
+    pub certificate: Option<&'r CertificateDigest>,
 }
 
 /// The `Authorization` field (RFC 9110 section 11.6.2), split but not yet judged.
@@ -37,15 +42,18 @@ impl<'r> Caller<'r> {
             lines.next().map_or(Credentials::Missing, |line| Credentials::parse(line.as_bytes()));
         match lines.next() {
             Some(_) => Err(Reason::RepeatedAuthorization),
-            None => Ok(Self { address, credentials, roles: None, headers }),
+            None => Ok(Self { address, credentials, roles: None, headers, certificate: None }),
         }
     }
-}
 
-impl<'r> Caller<'r> {
     /// The same, for something that other roles may have than those of the settings.
     pub fn with_roles(self, roles: Option<&'r Roles>) -> Self {
         Self { roles, ..self }
+    }
+
+    /// The same caller on a connection that was made with this certificate.
+    pub fn with_certificate(self, certificate: Option<&'r CertificateDigest>) -> Self {
+        Self { certificate, ..self }
     }
 }
 

@@ -7,6 +7,7 @@
 //!   does nothing but the cryptography.
 //! - A bearer value that is no token is refused as malformed; static tokens are another authorizer's business.
 
+mod binding;
 pub mod claim_path;
 pub mod kind;
 pub mod metrics;
@@ -19,7 +20,6 @@ mod provider;
 mod refusal;
 mod token;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,8 +72,10 @@ impl Jwt {
         self.providers.iter().map(|provider| Arc::clone(provider.keys()))
     }
 
-    fn judge_token<'a>(&'a self, sent: &'a [u8], address: Option<IpAddr>) -> Judgement<'a> {
-        let fingerprint = Fingerprint::of(sent);
+    fn judge_token<'a>(&'a self, sent: &'a [u8], caller: &'a Caller<'a>) -> Judgement<'a> {
+        // With the certificate: a token that is bound to one is another on a connection without it.
+        let certificate = caller.certificate.map(<[u8; 32]>::as_slice);
+        let fingerprint = Fingerprint::of_parts([sent].into_iter().chain(certificate));
         // Whether that issuer's keys can be believed at all is part of the question.
         let generation = |issuer: usize| self.providers.get(issuer)?.keys().generation();
         if self.verified.holds(&fingerprint, generation, Instant::now(), self.clock.seconds()) {
@@ -84,7 +86,7 @@ impl Jwt {
             Err(refusal) => return Judgement::Now(self.refuse(&refusal)),
         };
         match self.providers.iter().find(|provider| provider.is_issuer_of(&token)) {
-            Some(provider) => provider.judge(token, fingerprint, &self.verified, address),
+            Some(provider) => provider.judge(token, fingerprint, &self.verified, caller),
             None => Judgement::Now(self.refuse(&self.another_issuer(token.claims.get("iss")))),
         }
     }
@@ -135,7 +137,7 @@ impl Authorizer for Jwt {
     fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a> {
         match caller.credentials.of("Bearer") {
             None => Judgement::Now(Verdict::Abstain),
-            Some(sent) => self.judge_token(sent, caller.address),
+            Some(sent) => self.judge_token(sent, caller),
         }
     }
 

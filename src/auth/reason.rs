@@ -86,8 +86,8 @@ reasons! {
     JwtMalformed => "malformed", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
     /// None of the static tokens, and no token of an issuer either.
     WrongToken => "wrong_token", UNAUTHORIZED, InvalidToken, guess: true, by: [Bearer];
-    /// Longer than any static token is: a token of an issuer that grew.
-    TokenTooLarge => "too_large", UNAUTHORIZED, InvalidToken, guess: false, by: [Bearer];
+    /// Longer than what is looked at: a token of an issuer that grew.
+    TokenTooLarge => "too_large", UNAUTHORIZED, InvalidToken, guess: false, by: [Bearer, Jwt];
     /// `alg` is not in the allow-list.
     AlgorithmNotAllowed => "algorithm_not_allowed", UNAUTHORIZED, InvalidToken, guess: true, by: [Jwt];
     /// `crit` or `b64` in the header (RFC 7515 section 4.1.11, RFC 7797).
@@ -110,7 +110,9 @@ reasons! {
     NotYetValid => "not_yet_valid", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
     /// Older, or valid for longer, than `METRICS_OAUTH2_MAX_TOKEN_AGE`; or of unknown age while that is set.
     TooOld => "too_old", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
-    /// Bound to a key that a bearer does not prove (`cnf`: RFC 8705, RFC 9449).
+    /// Bound to a client certificate (RFC 8705) that is not the one of the connection.
+    CertificateMismatch => "certificate_mismatch", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
+    /// Bound to a key in another way (`cnf`: RFC 9449), whose proof is not looked at.
     BoundToken => "bound_token", UNAUTHORIZED, InvalidToken, guess: false, by: [Jwt];
     /// A good token that lacks a required scope.
     InsufficientScope => "insufficient_scope", FORBIDDEN, InsufficientScope, guess: false, by: [Jwt];

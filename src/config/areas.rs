@@ -149,7 +149,7 @@ settings! {
         /// Whether a rejection has a log line, at most about one a second for each reason.
         metrics_auth_log_rejects: Flag = "true";
         /// Whether who is let in has a log line, once a minute for each caller: method, subject (the user of Basic, `sub` of a
-        /// token, LibreChat's user) and address.
+        /// token, LibreChat's user), the name in the client's certificate and address.
         metrics_auth_log_allows: Flag = "false";
         /// Host names and addresses by which `/metrics` may be asked for, with any port; separated by commas. Others are 421: a
         /// web page that made its own name mean our address (DNS rebinding). Absent: every one, but the names of loopback

@@ -214,7 +214,10 @@ fn basic(
         return None;
     }
     if let Some(file) = &file {
-        remark_memory(vars, "METRICS_BASIC_AUTH_FILE", &file.value);
+        remark_hashes(vars, "METRICS_BASIC_AUTH_FILE", &file.value);
+    }
+    if let Some(web) = &web {
+        remark_hashes(vars, "WEB_CONFIG_FILE", &web.value);
     }
     for (other, variable) in [
         (account.as_ref().map(|(_, account)| account), "METRICS_BASIC_AUTH_USER"),
@@ -232,14 +235,8 @@ fn basic(
     Some(is_on.then_some(BasicSettings { account, file, web }))
 }
 
-fn remark_memory(vars: &mut Vars, variable: &str, accounts: &Accounts) {
-    if accounts.needs_much_memory() {
-        vars.warn(
-            variable,
-            "has an argon2id hash that takes more than 64 MiB to verify, which anybody can ask for: such hashes are verified \
-             one at a time; make one with m=65536 or less",
-        );
-    }
+fn remark_hashes(vars: &mut Vars, variable: &str, accounts: &Accounts) {
+    accounts.cautions().iter().for_each(|caution| vars.warn(variable, caution));
 }
 
 /// The outer `None` is for a problem, the inner for no account in the variables.
@@ -265,7 +262,7 @@ fn account_of(
     {
         vars.warn("METRICS_BASIC_AUTH_PASSWORD", weakness);
     }
-    remark_memory(vars, "METRICS_BASIC_AUTH_PASSWORD", &account.value);
+    remark_hashes(vars, "METRICS_BASIC_AUTH_PASSWORD", &account.value);
     Some(Some((user, account)))
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::areas::{OAuth2, Providers};
+use super::secrets::tell_remarks;
 use crate::auth::clock::WallClock;
 use crate::auth::jwks::Supply;
 use crate::auth::jwks::endpoint::Endpoint;
@@ -18,14 +19,14 @@ use crate::auth::jwks::set::KeySet;
 use crate::auth::jwt::settings::{Leeway, MaxTokenAge, Settings};
 use crate::reload::Watch;
 use crate::secret::document::Document;
-use crate::secret::file::{self as files, SecretFile};
+use crate::secret::file::{self as files, Contents, SecretFile};
 use crate::secret::{Live, Secret};
 use crate::telemetry::clock;
 use crate::vars::values::UnitSpan;
 use crate::vars::{Variable, Vars};
 
 const CA_FILE: &str = "METRICS_OAUTH2_CA_FILE";
-const KEY_FILE: &str = "METRICS_OAUTH2_JWKS_FILE";
+pub const KEY_FILE: &str = "METRICS_OAUTH2_JWKS_FILE";
 const TOKEN_FILE: &str = "METRICS_OAUTH2_JWKS_BEARER_TOKEN_FILE";
 const CONFIG_FILE: &str = "METRICS_OAUTH2_CONFIG_FILE";
 
@@ -175,6 +176,7 @@ impl Keys {
         }
         let document = Document::read(&path, LARGEST_FILE);
         let document = document.map_err(|error| vars.problem(KEY_FILE, error)).ok()?;
+        files::remarks(&path, Contents::Public).for_each(|remark| vars.warn(KEY_FILE, remark));
         match KeySet::read_file(document.bytes(), 1) {
             Ok((keys, remarks)) => Some((Supply::File(keys, remarks), Some((path, document)), Vec::new())),
             Err(unusable) => {
@@ -268,9 +270,15 @@ fn fetcher(
     let document = document.map_err(|error| vars.problem(CA_FILE, error)).ok()?;
     let fetcher = Fetcher::new(Some(document.bytes()), proxies.clone(), wall_clock);
     let fetcher = fetcher.map_err(|problem| vars.problem(CA_FILE, problem)).ok()?;
-    let live = fetcher.clone();
+    files::remarks(&path, Contents::Public).for_each(|remark| vars.warn(CA_FILE, remark));
+    let (live, seen) = (fetcher.clone(), path.clone());
     let read = move || Document::read(&path, LARGEST_FILE);
-    watches.push(Watch::new(CA_FILE, &document, read, move |document| live.trust(document.bytes())));
+    let replace = move |document: Document| {
+        live.trust(document.bytes())?;
+        tell_remarks(CA_FILE, &seen, Contents::Public);
+        Ok::<(), String>(())
+    };
+    watches.push(Watch::new(CA_FILE, &document, read, replace));
     Some(fetcher)
 }
 
@@ -278,10 +286,15 @@ fn token(vars: &mut Vars, path: PathBuf, watches: &mut Vec<Watch>) -> Option<Arc
     let file = SecretFile::new(path);
     let secret = file.load().map_err(|error| vars.problem(TOKEN_FILE, error)).ok()?;
     sendable(&secret).map_err(|problem| vars.problem(TOKEN_FILE, problem)).ok()?;
+    file.remarks().for_each(|remark| vars.warn(TOKEN_FILE, remark));
+    let path = file.path().to_owned();
     let slot = Arc::new(Live::new(secret.clone()));
     let live = Arc::clone(&slot);
     watches.push(Watch::secret(TOKEN_FILE, &secret, file, move |secret| {
-        sendable(&secret).map(|()| live.replace(secret))
+        sendable(&secret)?;
+        live.replace(secret);
+        tell_remarks(TOKEN_FILE, &path, Contents::Secret);
+        Ok::<(), &str>(())
     }));
     Some(slot)
 }

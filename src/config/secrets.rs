@@ -1,12 +1,12 @@
 //! Secrets that come inline or from a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tracing::warn;
 
 use crate::reload::Watch;
-use crate::secret::file::SecretFile;
+use crate::secret::file::{Contents, SecretFile, remarks};
 use crate::secret::{Live, Secret};
 use crate::vars::Vars;
 
@@ -54,6 +54,11 @@ pub fn load_file<T>(
     Some(Some(Loaded { value, secret, file: Some((variable, file)) }))
 }
 
+/// Says at a reload what was said at the start about who may do what with a file.
+pub fn tell_remarks(variable: &str, path: &Path, contents: Contents) {
+    remarks(path, contents).for_each(|remark| warn!("{variable} {remark}"));
+}
+
 impl<T: Send + Sync + 'static> Loaded<T> {
     /// The value in a slot that readers take it from and, when it came from a file, what keeps it current.
     pub fn live(
@@ -63,10 +68,10 @@ impl<T: Send + Sync + 'static> Loaded<T> {
         let slot = Arc::new(Live::new(self.value));
         let watched = Arc::clone(&slot);
         let watch = self.file.map(|(variable, file)| {
-            let seen = file.clone();
+            let path = file.path().to_owned();
             Watch::secret(variable, &self.secret, file, move |secret| {
                 watched.replace(parse(&secret)?);
-                seen.remarks().for_each(|remark| warn!("{variable} {remark}"));
+                tell_remarks(variable, &path, Contents::Secret);
                 Ok::<(), String>(())
             })
         });

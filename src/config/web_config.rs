@@ -16,6 +16,7 @@ use super::areas::Web;
 use super::secrets::{Loaded, load_file};
 use crate::auth::basic::accounts::Accounts;
 use crate::secret::Secret;
+use crate::tls::offer::Offer;
 use crate::vars::Vars;
 
 const FILE: &str = "WEB_CONFIG_FILE";
@@ -27,6 +28,8 @@ pub struct WebConfig {
     pub users: Option<Loaded<Accounts>>,
     /// `http_server_config.headers`
     pub headers: HeaderMap,
+    /// `cipher_suites` and `curve_preferences`
+    pub offer: Offer,
 }
 
 /// Reads the file, if there is one, and gives the variables what it says. `None` is for a problem.
@@ -35,17 +38,21 @@ pub fn read(vars: &mut Vars) -> Option<WebConfig> {
     let file = load_file(vars, FILE, Some(path.clone()), |text| parse(text.expose()))??;
     let mut reader =
         Reader { vars, folder: path.parent().map(Path::to_owned).unwrap_or_default(), faults: 0 };
-    let headers = reader.sections(&file.value);
+    let (headers, offer) = reader.sections(&file.value);
     let faults = reader.faults;
     let users = match file.value.get(USERS).map(users_of) {
-        None | Some(Ok(None)) => None,
+        None => None,
+        Some(Ok(None)) => {
+            vars.problem(FILE, format!("{USERS} is empty: leave the key out where nobody is asked"));
+            return None;
+        }
         Some(Ok(Some(accounts))) => Some(Loaded { value: accounts, secret: file.secret, file: file.file }),
         Some(Err(fault)) => {
             vars.problem(FILE, format!("{USERS} {fault}"));
             return None;
         }
     };
-    (faults == 0).then_some(WebConfig { users, headers })
+    (faults == 0).then_some(WebConfig { users, headers, offer })
 }
 
 const USERS: &str = "basic_auth_users";
@@ -130,13 +137,16 @@ impl Reader<'_> {
         }
     }
 
-    fn sections(&mut self, file: &Map<String, Value>) -> HeaderMap {
-        let mut found = HeaderMap::new();
+    fn sections(&mut self, file: &Map<String, Value>) -> (HeaderMap, Offer) {
+        let (mut found, mut offer) = (HeaderMap::new(), Offer::default());
         for (key, value) in file {
             match (key.as_str(), value) {
                 (USERS, _) => {}
-                ("tls_server_config" | "http_server_config" | "rate_limit", Value::Null) => {}
-                ("tls_server_config", Value::Object(section)) => tls::read(self, section),
+                ("tls_server_config", Value::Null) => {
+                    self.fault(key, "is empty: leave the key out to speak plain HTTP");
+                }
+                ("http_server_config" | "rate_limit", Value::Null) => {}
+                ("tls_server_config", Value::Object(section)) => offer = tls::read(self, section),
                 ("http_server_config", Value::Object(section)) => found = headers::read(self, section),
                 ("rate_limit", Value::Object(section)) => self.rate_limit(section),
                 ("tls_server_config" | "http_server_config" | "rate_limit", _) => {
@@ -145,7 +155,7 @@ impl Reader<'_> {
                 _ => self.fault(key, "is not a key of a web configuration file"),
             }
         }
-        found
+        (found, offer)
     }
 
     /// A token bucket as the window and the number of requests that come to the same in the long run.

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::deadline::Activity;
 use crate::network::client;
@@ -93,9 +94,12 @@ impl Connections {
         Some(Place { connections: Arc::clone(self), number, activity, evicted })
     }
 
-    /// Ends the connection that has waited longest, for its descriptor; says whether there was one.
-    pub fn evict_one(&self) -> bool {
-        self.table().evict(|_| true).is_some()
+    /// Ends the connection of `all` tables that has waited longest, for its descriptor; says whether there was one.
+    pub fn evict_one_of(all: &[Arc<Self>]) -> bool {
+        let oldest =
+            all.iter().filter_map(|connections| Some((connections.table().oldest(|_| true)?.1, connections)));
+        let oldest = oldest.min_by_key(|(since, _)| *since);
+        oldest.is_some_and(|(_, connections)| connections.table().evict(|_| true).is_some())
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -116,13 +120,18 @@ impl Table {
     }
 
     /// Frees the place of the one that has waited longest; `None` when none waits.
-    fn evict(&mut self, mut eligible: impl FnMut(&Open) -> bool) -> Option<()> {
-        let waiting = self.open.iter().filter(|(_, open)| eligible(open));
-        let (number, _) = waiting
-            .filter_map(|(number, open)| Some((*number, open.activity.waiting_since()?)))
-            .min_by_key(|(_, since)| *since)?;
+    fn evict(&mut self, eligible: impl FnMut(&Open) -> bool) -> Option<()> {
+        let (number, _) = self.oldest(eligible)?;
         self.open.remove(&number)?.evicted.notify_one();
         Some(())
+    }
+
+    /// The one that has waited longest, and since when.
+    fn oldest(&self, mut eligible: impl FnMut(&Open) -> bool) -> Option<(u64, Instant)> {
+        let waiting = self.open.iter().filter(|(_, open)| eligible(open));
+        waiting
+            .filter_map(|(number, open)| Some((*number, open.activity.waiting_since()?)))
+            .min_by_key(|(_, since)| *since)
     }
 }
 

@@ -104,6 +104,11 @@ impl Activity {
         }
     }
 
+    /// Whether no whole request has come that is not answered yet.
+    pub fn awaits_request(&self) -> bool {
+        matches!(self.current().0, Phase::Head | Phase::Idle)
+    }
+
     /// Since when the connection has been waiting for its client; `None` while it serves a request. A client that has not
     /// taken its answer after [`WRITE`] is waited for.
     pub fn waiting_since(&self) -> Option<Instant> {

@@ -47,6 +47,7 @@ use crate::limit::key::Key;
 use crate::limit::known_good::KnownGood;
 use crate::limit::lockout::{Attempt, Locked, Lockout, Outcome, Presented, Settled};
 use crate::secret::DigestKey;
+use crate::tls::client::ClientCertificate;
 
 /// Everything that stands between a request and a permit.
 pub struct Guard {
@@ -147,7 +148,9 @@ impl Guard {
     async fn answer(&self, asked: &Asked) -> Result<Guarded, Response> {
         let address = client_address(asked.peer, &asked.headers, &self.trust, self.header);
         let key = Key::of(address.ip);
-        let caller = Caller::new(address.ip, &asked.headers);
+        let certificate = asked.certificate.as_deref();
+        let caller = Caller::new(address.ip, &asked.headers)
+            .map(|caller| caller.with_certificate(certificate.map(ClientCertificate::thumbprint)));
         let presented = caller.as_ref().map_or(Presented::Nothing, |caller| self.presented(key, caller));
         let refuse = |refusal, stamp: Stamp| stamp.put_on(self.refuse(&refusal, &address, asked));
         let limited = |limited| refuse(Refusal::Limited(limited), Stamp::default());
@@ -158,7 +161,7 @@ impl Guard {
             Ok(permit) => {
                 let stamp = self.limits.let_in(resource, key, &counted, Instant::now()).map_err(limited)?;
                 self.decisions.allow(resource, &permit);
-                self.allows.log(resource, &permit, address.ip);
+                self.allows.log(resource, &permit, certificate, address.ip);
                 Ok(Guarded { permit, stamp })
             }
             Err(refusal) => {

@@ -56,8 +56,8 @@ impl Failures {
             return;
         }
         if let Some(suppressed) = self.lines.due(reason.label(), Instant::now()) {
-            let reason = reason.label();
-            info!(%address, reason, suppressed, "refused a TLS handshake: {error}");
+            let (reason, certificate) = (reason.label(), error.certificate());
+            info!(%address, reason, certificate, suppressed, "refused a TLS handshake: {error}");
         }
     }
 }

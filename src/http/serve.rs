@@ -2,7 +2,7 @@
 //!
 //! Invariants: a connection's head is at most 32 KiB and 100 lines; what a connection may take in time is in
 //! [`super::deadline`], how many there may be in [`super::connections`]. After the signal nothing is accepted any more,
-//! idle connections are closed, requests in flight are finished. A connection with a client certificate lives no longer
+//! connections without a whole request are closed, requests in flight are finished. A connection with a client certificate lives no longer
 //! than what it was let in by ([`Bounds`]).
 
 use std::convert::Infallible;
@@ -22,7 +22,7 @@ use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
@@ -49,6 +49,9 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// The same after a connection was ended for its descriptor.
 const ACCEPT_SOON: Duration = Duration::from_millis(5);
 
+/// For a request that was sent before its client could know that the process ends.
+const ON_ITS_WAY: Duration = Duration::from_millis(200);
+
 /// A Unix socket counts as it where proxies are looked up.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -62,8 +65,9 @@ pub struct Server {
     pub site: Arc<Site>,
     /// `None` serves plain HTTP.
     pub tls: Option<Tls>,
-    /// How many connections there may be at a time.
-    pub max_connections: usize,
+    pub connections: Arc<Connections>,
+    /// Those of every listener, which share the descriptors of the process.
+    pub all_connections: Vec<Arc<Connections>>,
     /// Those whose connections begin with a PROXY header.
     pub proxies: Option<TrustProxy>,
 }
@@ -77,7 +81,7 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// Serves until `stop` turns true, then until every request in flight is answered. Dropping it cuts them.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let connections = Connections::new(self.max_connections);
+        let (connections, all_connections) = (self.connections, self.all_connections);
         let (router, site, tls, proxies) = (self.router, self.site, self.tls, self.proxies);
         let service = Arc::new(Service { router, site, tls, proxies, log: Throttle::default() });
         let for_connections = stop.clone();
@@ -92,7 +96,7 @@ impl Server {
                         }
                         None => debug!("turned a connection away: all are being served"),
                     },
-                    Err(error) => make_room(&error, &connections, &log).await,
+                    Err(error) => make_room(&error, &all_connections, &log).await,
                 },
                 Some(_) = tasks.join_next() => {}
                 () = stopped(&mut stop) => break,
@@ -103,8 +107,9 @@ impl Server {
     }
 }
 
-/// Ends the connection that has waited longest when a connection could not be accepted for want of a descriptor.
-async fn make_room(error: &io::Error, connections: &Connections, log: &Throttle) {
+/// Ends the connection that has waited longest, whichever listener has it, when one could not be accepted for want of a
+/// descriptor.
+async fn make_room(error: &io::Error, all: &[Arc<Connections>], log: &Throttle) {
     let is_full = matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE));
     if !is_full && error.kind() == io::ErrorKind::ConnectionAborted {
         // Gone before it was accepted.
@@ -113,7 +118,8 @@ async fn make_room(error: &io::Error, connections: &Connections, log: &Throttle)
     if let Some(suppressed) = log.due("accept", std::time::Instant::now()) {
         warn!(suppressed, "cannot accept connections: {error}");
     }
-    let pause = if is_full && connections.evict_one() { ACCEPT_SOON } else { ACCEPT_AGAIN };
+    let has_room = is_full && Connections::evict_one_of(all);
+    let pause = if has_room { ACCEPT_SOON } else { ACCEPT_AGAIN };
     sleep(pause).await;
 }
 
@@ -231,10 +237,12 @@ impl Service {
         stream: &mut S,
         peer: Peer,
         place: &Place,
+        stop: &mut watch::Receiver<bool>,
     ) -> Option<(Peer, Vec<u8>)> {
         let header = tokio::select! {
             header = proxy_protocol::read(stream) => header,
             () = place.evicted() => return None,
+            () = stopped(stop) => return None,
         };
         let known = match header {
             Ok(Ok(Source::Client(client))) => Ok((Peer::Tcp(client), Vec::new())),
@@ -272,19 +280,19 @@ impl Service {
         stream: Box<dyn Stream>,
         peer: Peer,
         place: Place,
-        stop: watch::Receiver<bool>,
+        mut stop: watch::Receiver<bool>,
     ) {
         let mut stream = Deadlined::new(stream, Arc::clone(&place.activity));
         if !self.is_proxy(peer) {
             return self.secure(stream, peer, place, stop).await;
         }
-        if let Some((peer, unread)) = self.identify(&mut stream, peer, &place).await {
+        if let Some((peer, unread)) = self.identify(&mut stream, peer, &place, &mut stop).await {
             self.secure(Rewound::new(stream, unread), peer, place, stop).await;
         }
     }
 
     /// Speaks TLS first where the listener does.
-    async fn secure(&self, stream: impl Stream, peer: Peer, place: Place, stop: watch::Receiver<bool>) {
+    async fn secure(&self, stream: impl Stream, peer: Peer, place: Place, mut stop: watch::Receiver<bool>) {
         let Some(tls) = &self.tls else {
             let caller = Caller { peer, certificate: None };
             return self.speak(stream, caller, Bounds::default(), &place, stop).await;
@@ -294,6 +302,7 @@ impl Service {
         let accepted = tokio::select! {
             accepted = tls.acceptor.accept(stream) => accepted,
             () = place.evicted() => return,
+            () = stopped(&mut stop) => return,
         };
         match accepted {
             Ok(accepted) => {
@@ -321,27 +330,27 @@ impl Service {
         http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEAD).max_headers(MAX_LINES);
         let mut connection =
             std::pin::pin!(http.serve_connection(TokioIo::new(Completed::new(stream)), service));
-        let mut last = std::pin::pin!(async {
+        let serving = async {
             tokio::select! {
+                ended = connection.as_mut() => return ended,
                 () = stopped(&mut stop) => {}
                 () = revoked => {}
             }
-        });
-        let mut stopping = false;
-        loop {
-            tokio::select! {
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        debug!("a connection ended: {error}");
-                    }
-                    return;
-                }
-                () = place.evicted() => return,
-                () = last.as_mut(), if !stopping => {
-                    stopping = true;
-                    connection.as_mut().graceful_shutdown();
-                }
+            connection.as_mut().graceful_shutdown();
+            if let Ok(ended) = timeout(ON_ITS_WAY, connection.as_mut()).await {
+                return ended;
             }
+            if place.activity.awaits_request() {
+                debug!("closed a connection that had sent no whole request");
+                return Ok(());
+            }
+            connection.await
+        };
+        tokio::select! {
+            ended = serving => if let Err(error) = ended {
+                debug!("a connection ended: {error}");
+            },
+            () = place.evicted() => {}
         }
     }
 

@@ -3,9 +3,11 @@
 //! Invariant: a day is at least 20 and at most 28 hours long, whatever daylight saving does; a month begins when its
 //! first day does. Dates beyond the year 9999 are those of its end.
 
+use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::recent::{DAY, MINUTE, Span};
@@ -64,6 +66,31 @@ impl Calendar {
         start.map_or(at, |start| Moment(start.timestamp().as_millisecond()))
     }
 
+    /// The instant that a text means: one like `2026-10-01T12:00:00Z`, or a date, which is its first instant here.
+    ///
+    /// # Errors
+    /// A text that is neither.
+    pub fn instant(&self, text: &str) -> Result<Moment, String> {
+        let instant = text.parse::<Timestamp>().ok();
+        let day = || {
+            text.parse::<Date>().ok()?.to_zoned_datetime(self.0.clone()).ok().map(|start| start.timestamp())
+        };
+        let instant = instant.or_else(day).map(|instant| Moment(instant.as_millisecond()));
+        instant.ok_or_else(|| {
+            format!("{text:?} is neither a date like 2026-10-01 nor an instant like 2026-10-01T12:00:00Z")
+        })
+    }
+
+    /// The date of a moment that begins a day, else the moment with its offset.
+    pub fn written(&self, at: Moment) -> String {
+        let local = timestamp(at).to_zoned_datetime(self.0.clone());
+        if self.day_start(at) == at {
+            local.date().to_string()
+        } else {
+            local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+        }
+    }
+
     /// The date and the hour of moments in a span, looked up once for all of them.
     pub fn clock(&self, span: Span) -> Clock {
         let offset = |at: Timestamp| i64::from(self.0.to_offset(at).seconds()) * 1_000;
@@ -83,6 +110,17 @@ fn timestamp(at: Moment) -> Timestamp {
 /// A day, counted from 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(i32);
+
+impl fmt::Display for Day {
+    /// As ISO 8601 has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let date = Timestamp::from_second(i64::from(self.0).saturating_mul(DAY / 1_000));
+        match date {
+            Ok(date) => write!(f, "{}", TimeZone::UTC.to_datetime(date).date()),
+            Err(_) => write!(f, "day {}", self.0),
+        }
+    }
+}
 
 impl Day {
     /// Monday is 1 and Sunday 7.
@@ -169,6 +207,19 @@ mod tests {
             let moment = at(moment);
             assert_eq!((clock.hour(moment), clock.day(moment).weekday()), (hour, weekday), "{moment:?}");
         }
+    }
+
+    #[test]
+    fn a_date_is_its_first_instant_and_is_written_so() {
+        let calendar = berlin();
+        assert_eq!(calendar.instant("2026-10-01"), Ok(at("2026-09-30T22:00:00Z")));
+        assert_eq!(calendar.instant("2026-10-01T12:00:00+02:00"), Ok(at("2026-10-01T10:00:00Z")));
+        assert!(calendar.instant("October").unwrap_err().starts_with(r#""October" is neither a date"#));
+        assert_eq!(calendar.written(at("2026-09-30T22:00:00Z")), "2026-10-01");
+        assert_eq!(calendar.written(at("2026-09-30T23:00:00Z")), "2026-10-01T01:00:00+02:00");
+        let clock =
+            calendar.clock(Span { from: at("2026-10-01T00:00:00Z"), until: at("2026-10-02T00:00:00Z") });
+        assert_eq!(clock.day(at("2026-10-01T22:30:00Z")).to_string(), "2026-10-02");
     }
 
     #[test]

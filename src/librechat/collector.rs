@@ -154,8 +154,8 @@ impl<S: Source> Collector<S> {
         let limiter = Arc::clone(&self.limiter);
         let rendered = tokio::task::spawn_blocking(move || {
             let mut samples = folds.export(moment(at));
-            leave_out(&mut samples, &unreadable);
             samples.extend(events);
+            leave_out(&mut samples, &unreadable);
             limit(&mut limiter.lock().unwrap_or_else(PoisonError::into_inner), &mut samples);
             Snapshot::render(samples, at, started)
         });

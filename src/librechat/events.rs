@@ -150,7 +150,7 @@ impl Events {
         arrivals.begin(endpoint);
         messages.begin(labels);
         if model != UNKNOWN {
-            answers.begin(endpoint, model);
+            answers.begin(labels);
             ratings.begin(model);
             usage.begin(model);
         }
@@ -167,7 +167,7 @@ impl Events {
     /// Everything that the refresh which began `at` should read was read.
     pub fn finish(&mut self, at: Moment) {
         self.since = self.since.max(Some(at));
-        self.answers.finish(at);
+        self.answers.finish(at, &self.places);
         self.billing.finish(at);
         self.arrivals.finish(at);
         self.places.forget(at);

@@ -35,6 +35,7 @@ pub mod tool_calls;
 pub mod traffic;
 pub mod unique_users;
 pub mod users;
+pub mod violations;
 pub mod web_search;
 pub mod windows;
 
@@ -227,6 +228,7 @@ folds! {
     census: census::Census,
     facets: facets::Facets,
     web_search: web_search::WebSearch,
+    violations: violations::Violations,
     windows: windows::Windows,
 }
 

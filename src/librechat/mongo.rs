@@ -331,12 +331,9 @@ impl Source for Mongo {
         let database = &connection.database;
         let listed = self.in_time(contents::collections(database)).await?;
         let present = listed.collections;
+        self.forbidden.set_all_listed(listed.is_complete);
         if !listed.is_complete {
-            *self.present.lock().unwrap_or_else(PoisonError::into_inner) = present.clone();
-            let hidden = Collection::ALL.iter().filter(|collection| !present.contains(collection));
-            hidden.for_each(|collection| {
-                let _ = self.forbid(*collection);
-            });
+            self.forbid_hidden(&present);
         }
         let elsewhere = if present.is_empty() { self.elsewhere(database).await? } else { None };
         let contents = contents::contents(database, present.len(), elsewhere);

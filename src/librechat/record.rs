@@ -4,6 +4,7 @@
 //! another type is *odd*: it is absent too, and is noted, so that one odd document costs only the figures it cannot feed.
 
 pub mod collection;
+pub mod created;
 pub mod errors;
 pub mod fields;
 pub mod id;
@@ -363,6 +364,8 @@ pub struct ScheduleRun<'a> {
     pub status: Option<Cow<'a, str>>,
     /// `durationMs`, where it is stored.
     pub seconds: Option<f64>,
+    /// How each of its MCP servers was, where that is stored.
+    pub mcp: Vec<Cow<'a, str>>,
 }
 
 /// A document of one of the collections that newer versions of LibreChat have: what there is to tell of it.
@@ -381,13 +384,25 @@ pub struct Item<'a> {
     pub tokens: Option<f64>,
     /// When it was used last.
     pub used: Option<Moment>,
+    pub expires: Option<Moment>,
 }
 
 impl Item<'_> {
     /// One of which nothing is known.
     pub const fn of(collection: Collection) -> Self {
         let (user, created, kind, detail, resource) = (None, None, None, None, None);
-        Self { collection, user, created, kind, detail, resource, is_on: false, tokens: None, used: None }
+        Self {
+            collection,
+            user,
+            created,
+            kind,
+            detail,
+            resource,
+            is_on: false,
+            tokens: None,
+            used: None,
+            expires: None,
+        }
     }
 }
 

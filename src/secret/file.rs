@@ -93,18 +93,25 @@ impl SecretFile {
 
     /// What deserves a warning about who may do what with the file.
     pub fn remarks(&self) -> impl Iterator<Item = &'static str> {
-        let readable =
-            self.is_world_readable().then_some("names a file that everyone on this machine can read");
-        let writable =
-            is_world_writable(&self.path).then_some("names a file that everyone on this machine can change");
-        readable.into_iter().chain(writable)
+        remarks(&self.path, Contents::Secret)
     }
+}
 
-    /// Whether every user of this machine may read the file: worth a warning, not a refusal, as Docker and Kubernetes
-    /// mount secrets so by default.
-    pub fn is_world_readable(&self) -> bool {
-        is_world_readable(&self.path)
-    }
+/// Who may know what a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contents {
+    Secret,
+    /// Keys of others, certificates: nobody may change them.
+    Public,
+}
+
+/// What deserves a warning about who may do what with a file: not a refusal, as Docker and Kubernetes mount secrets so by
+/// default.
+pub fn remarks(path: &Path, contents: Contents) -> impl Iterator<Item = &'static str> + use<> {
+    let is_readable = contents == Contents::Secret && is_world_readable(path);
+    let readable = is_readable.then_some("names a file that everyone on this machine can read");
+    let writable = is_world_writable(path).then_some("names a file that everyone on this machine can change");
+    readable.into_iter().chain(writable)
 }
 
 /// The bytes of a file that holds between 1 and `limit` of them.
@@ -389,15 +396,28 @@ mod tests {
     }
 
     #[test]
-    fn knows_a_world_readable_file() {
+    fn review_15_remarks_on_who_may_read_a_secret_and_change_anything() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         fs::write(&path, "x").unwrap();
-        for (mode, readable) in [(0o600, false), (0o640, false), (0o644, true), (0o604, true)] {
+        let (read, change) = (
+            "names a file that everyone on this machine can read",
+            "names a file that everyone on this machine can change",
+        );
+        for (mode, of_a_secret, of_a_public_file) in [
+            (0o600, vec![], vec![]),
+            (0o640, vec![], vec![]),
+            (0o660, vec![], vec![]),
+            (0o644, vec![read], vec![]),
+            (0o604, vec![read], vec![]),
+            (0o602, vec![change], vec![change]),
+            (0o666, vec![read, change], vec![change]),
+        ] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(SecretFile::new(&path).is_world_readable(), readable, "{mode:o}");
+            assert_eq!(remarks(&path, Contents::Secret).collect::<Vec<_>>(), of_a_secret, "{mode:o}");
+            assert_eq!(remarks(&path, Contents::Public).collect::<Vec<_>>(), of_a_public_file, "{mode:o}");
         }
-        assert!(!SecretFile::new(folder.path().join("nowhere")).is_world_readable());
+        assert_eq!(remarks(&folder.path().join("nowhere"), Contents::Secret).count(), 0);
     }
 
     #[test]

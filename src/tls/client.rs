@@ -26,13 +26,8 @@ impl ClientCertificate {
     pub(super) fn of(der: &CertificateDer<'_>) -> Result<Self, Error> {
         let certificate = Certificate::from_der(der)?;
         let tbs = certificate.tbs_certificate();
-        let names = alternative_names(&certificate);
-        let name = match preferred(&names) {
-            Some(san) => san.to_string(),
-            None => tbs.subject().to_string(),
-        };
         let not_after = UNIX_EPOCH + tbs.validity().not_after.to_unix_duration();
-        Ok(Self { name: printable(&name), thumbprint: Sha256::digest(der).into(), not_after })
+        Ok(Self { name: name(&certificate), thumbprint: Sha256::digest(der).into(), not_after })
     }
 
     /// Its first URI, else its first DNS name, address or e-mail address, else its subject; printable and cut.
@@ -51,6 +46,15 @@ impl ClientCertificate {
     }
 }
 
+/// What a certificate is called in the log.
+pub(super) fn name(certificate: &Certificate) -> String {
+    let names = alternative_names(certificate);
+    printable(&match preferred(&names) {
+        Some(san) => san.to_string(),
+        None => certificate.tbs_certificate().subject().to_string(),
+    })
+}
+
 /// The names that it carries; none where they cannot be decoded.
 pub(super) fn alternative_names(certificate: &Certificate) -> Vec<GeneralName> {
     match certificate.tbs_certificate().get_extension::<SubjectAltName>() {
@@ -64,9 +68,7 @@ fn preferred(names: &[GeneralName]) -> Option<San> {
     names.iter().find(is_uri).and_then(San::of).or_else(|| names.iter().find_map(San::of))
 }
 
+/// One line, and nothing in it that reorders or hides what stands beside it.
 fn printable(name: &str) -> String {
-    name.chars()
-        .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
-        .take(MAX_NAME)
-        .collect()
+    name.chars().take(MAX_NAME).flat_map(char::escape_debug).collect()
 }

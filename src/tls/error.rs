@@ -70,8 +70,29 @@ impl TlsError {
 pub enum HandshakeError {
     #[error("the client took too long over the TLS handshake")]
     TimedOut,
-    #[error("the TLS handshake failed: {0}")]
-    Failed(#[source] io::Error),
+    #[error("the TLS handshake failed: {}", told(.error))]
+    Failed {
+        #[source]
+        error: io::Error,
+        /// Whose certificate the client showed, as far as it came to that.
+        certificate: Option<String>,
+    },
+}
+
+fn told(error: &io::Error) -> String {
+    match certificate_error(error) {
+        Some(CertificateError::ApplicationVerificationFailure) => {
+            "none of the names in the client's certificate is in TLS_CLIENT_ALLOWED_SANS".into()
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn certificate_error(error: &io::Error) -> Option<&CertificateError> {
+    match error.get_ref()?.downcast_ref()? {
+        rustls::Error::InvalidCertificate(error) => Some(error),
+        _ => None,
+    }
 }
 
 /// The kinds of such failures: labels of a metric.
@@ -154,10 +175,18 @@ impl Reason {
 }
 
 impl HandshakeError {
+    /// The name in the client's certificate, which need not be true.
+    pub fn certificate(&self) -> Option<&str> {
+        match self {
+            Self::TimedOut => None,
+            Self::Failed { certificate, .. } => certificate.as_deref(),
+        }
+    }
+
     pub fn reason(&self) -> Reason {
         let error = match self {
             Self::TimedOut => return Reason::Timeout,
-            Self::Failed(error) => error,
+            Self::Failed { error, .. } => error,
         };
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             Some(rustls::Error::NoCertificatesPresented) => Reason::NoCertificate,

@@ -12,7 +12,7 @@ use x509_cert::der::Decode;
 
 use super::error::{Fault, TlsError};
 use crate::secret::Fingerprint;
-use crate::secret::file::{self, Content};
+use crate::secret::file::{self, Content, Contents};
 
 pub const CERTIFICATE: &str = "TLS_CERT_FILE";
 pub const KEY: &str = "TLS_KEY_FILE";
@@ -47,9 +47,18 @@ impl Files {
         })
     }
 
-    /// Whether every user of this machine may read the private key: worth a warning.
-    pub fn is_key_world_readable(&self) -> bool {
-        file::is_world_readable(&self.key)
+    /// What deserves a warning about who may do what with them, each with its variable.
+    pub fn remarks(&self) -> Vec<(&'static str, &'static str)> {
+        let client_ca = self.client_ca.as_deref().map(|path| (CLIENT_CA, path, Contents::Public));
+        let files = [
+            (CERTIFICATE, self.cert.as_path(), Contents::Public),
+            (KEY, self.key.as_path(), Contents::Secret),
+        ];
+        let all = files.into_iter().chain(client_ca);
+        all.flat_map(|(variable, path, contents)| {
+            file::remarks(path, contents).map(move |remark| (variable, remark))
+        })
+        .collect()
     }
 }
 

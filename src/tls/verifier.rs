@@ -8,7 +8,7 @@
 //! Invariants: validity dates are checked in every case; the client has signed the handshake with the certificate's key;
 //! where names are asked for, a certificate without one of them is refused whoever issued it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
@@ -22,11 +22,17 @@ use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::der::{Decode as _, Encode as _, Header, Reader as _, SliceReader};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, NameConstraints};
 
-use super::client::alternative_names;
+use super::client::{self, alternative_names};
 use super::sans::AllowedSans;
 
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 const ANY_PURPOSE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
+
+tokio::task_local! {
+    /// Where the name in the certificate that is verified goes, whatever becomes of it: rustls drops it with a handshake
+    /// that fails.
+    pub(super) static SHOWN: Arc<OnceLock<String>>;
+}
 
 #[derive(Debug)]
 pub(super) struct Verifier {
@@ -164,6 +170,8 @@ impl ClientCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let certificate = Certificate::from_der(end_entity).map_err(|_| CertificateError::BadEncoding)?;
+        // Outside of a handshake nobody asks.
+        let _ = SHOWN.try_with(|shown| shown.set(client::name(&certificate)));
         if self.authorities.iter().any(|authority| authority.der == *end_entity) {
             check_dates(&certificate, now)?;
             check_purpose(&certificate)?;

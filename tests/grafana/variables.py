@@ -5,7 +5,7 @@ is shown. The others stand for themselves when nothing is chosen: `.*` also matc
 so `tenant` does no harm where no scrape configuration sets it.
 """
 
-from panels import annotation, query_variable
+from panels import annotation, choice_variable, query_variable
 
 ANY = ".*"
 HERE = 'job=~"$job",tenant=~"$tenant"'
@@ -31,6 +31,12 @@ DOMAIN = query_variable(
     all_value=ANY, description="What follows the @ of a user's e-mail address")
 GROUP = query_variable("group", "Group", f"label_values(librechat_active_users_by_group_30d{{{HERE}}}, group)",
                        all_value=ANY, description="A group of LibreChat")
+
+WINDOW = choice_variable(
+    "window", "Window", f"label_values(librechat_model_cost_usd{{{HERE}}}, window)", "30d",
+    description="24h, 7d and 30d slide; month is this calendar month so far, in the exporter's TIMEZONE")
+USER = query_variable("user", "User", f"label_values(librechat_user_last_seen_timestamp_seconds{{{HERE}}}, user)",
+                      all_value=ANY, description="A user as USER_LABEL shows it; only with EMIT_PER_USER_METRICS")
 
 # A counter begins anew there, and so do the figures that are made of it.
 STARTED = annotation("Exporter started", "blue",

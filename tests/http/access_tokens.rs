@@ -15,14 +15,14 @@ use crate::program::Program;
 use crate::refusal::{Answer, assert_answer};
 
 /// One ES256 key and the server that publishes it, for as long as the test runs.
-struct Issuer {
+pub(crate) struct Issuer {
     key: EncodingKey,
     keys: String,
     keys_uri: String,
 }
 
 impl Issuer {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let pair = KeyPair::generate().unwrap();
         // An uncompressed point: 4, x, y.
         let point = pair.der_bytes();
@@ -47,14 +47,14 @@ impl Issuer {
     }
 
     /// A token that is good but for what `claims` say otherwise.
-    fn token(&self, claims: &Value) -> String {
+    pub(crate) fn token(&self, claims: &Value) -> String {
         let mut all = json!({ "iss": "https://idp.example", "aud": "exporter", "exp": 4_000_000_000_u32 });
         all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
         let header = Header { kid: Some("e1".into()), ..Header::new(Algorithm::ES256) };
         jsonwebtoken::encode(&header, &all, &self.key).unwrap()
     }
 
-    fn settings(&self) -> Vec<(&str, &str)> {
+    pub(crate) fn settings(&self) -> Vec<(&str, &str)> {
         vec![
             ("METRICS_OAUTH2_ISSUER", "https://idp.example"),
             ("METRICS_OAUTH2_JWKS_URI", &self.keys_uri),
@@ -63,7 +63,7 @@ impl Issuer {
     }
 }
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}")
 }
 

@@ -20,10 +20,10 @@ use crate::client::{Connection, Request, Response, Target};
 use crate::connections::serve;
 use crate::program::{Program, eventually, run};
 
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(pub(crate) CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -31,7 +31,7 @@ impl Authority {
     }
 
     /// The certificate and its key, as PEM.
-    fn issue(&self, names: &[SanType], lasts: Duration) -> (String, String) {
+    pub(crate) fn issue(&self, names: &[SanType], lasts: Duration) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "prometheus");
@@ -41,26 +41,26 @@ impl Authority {
     }
 }
 
-fn dns(name: &str) -> SanType {
+pub(crate) fn dns(name: &str) -> SanType {
     SanType::DnsName(name.try_into().unwrap())
 }
 
-const LONG: Duration = Duration::from_secs(86_400);
+pub(crate) const LONG: Duration = Duration::from_secs(86_400);
 
 /// A program that asks for certificates, and the files that it has them in.
-struct Site {
-    program: Program,
-    files: Files,
+pub(crate) struct Site {
+    pub(crate) program: Program,
+    pub(crate) files: Files,
 }
 
 /// The certificate and key of a server, its authority's certificate, and those of the clients' authorities.
-struct Files {
+pub(crate) struct Files {
     folder: TempDir,
 }
 
 impl Site {
     /// `authorities` is what is in the file of client CAs.
-    async fn start(authorities: &str, more: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(authorities: &str, more: &[(&str, &str)]) -> Self {
         let files = Files::new(authorities);
         let settings = files.settings();
         let mut settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -73,7 +73,7 @@ impl Site {
         self.files.path(name)
     }
 
-    async fn connect(&self, identity: &(String, String)) -> Connection {
+    pub(crate) async fn connect(&self, identity: &(String, String)) -> Connection {
         self.files.connect(self.program.address(), identity).await
     }
 
@@ -248,8 +248,10 @@ async fn row_g4_only_the_names_that_are_allowed_get_in() {
         }
     }
     let refusals = site.refusals();
-    assert!(refusals.iter().all(|line| line.to_string().contains("name_not_allowed")), "{refusals:?}");
-    assert!(!refusals.is_empty());
+    assert!(refusals.iter().all(|line| line["reason"] == "name_not_allowed"), "{refusals:?}");
+    let first = refusals.first().expect("a line");
+    assert_eq!(first["certificate"], "other.example.com");
+    assert!(first["message"].to_string().contains("TLS_CLIENT_ALLOWED_SANS"), "{first}");
 }
 
 #[tokio::test]
@@ -343,6 +345,8 @@ async fn row_g3_a_refused_handshake_leaves_a_line_and_is_counted() {
         assert!((1..21).contains(&of_it), "{reason}: {lines:?}");
     }
     assert!(lines.iter().all(|line| line.to_string().contains("127.0.0.1")), "{lines:?}");
+    let unknown = lines.iter().find(|line| line["reason"] == "unknown_authority").unwrap();
+    assert_eq!(unknown["certificate"], "a.example");
 }
 
 #[tokio::test]
@@ -371,5 +375,51 @@ async fn settings_of_tls_that_cannot_be_meant_stop_the_start() {
         let outcome = run(&["demo"], settings).await;
         assert_eq!(outcome.code, Some(2), "{settings:?}: {outcome:?}");
         assert!(outcome.stderr.contains(reason), "{settings:?}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_web_configuration_file_says_which_certificates_versions_and_suites() {
+    let authority = Authority::new("company");
+    let files = Files::new(&authority.0.pem());
+    let text = |more: &str| {
+        format!(
+            "tls_server_config: {{cert_file: server.crt, key_file: server.key, client_ca_file: clients.crt, \
+             client_auth_type: RequireAndVerifyClientCert, client_allowed_sans: [prometheus.example], {more}}}\n"
+        )
+    };
+    let (crt, key) = (files.path("client.crt"), files.path("client.key"));
+    let put = |name: &str| {
+        let (certificate, private) = authority.issue(&[dns(name)], LONG);
+        fs::write(&crt, certificate).unwrap();
+        fs::write(&key, private).unwrap();
+    };
+    fs::write(files.path("web.yml"), text("min_version: TLS13")).unwrap();
+    let file = files.path("web.yml").to_str().unwrap().to_owned();
+    let settings = [("WEB_CONFIG_FILE", file.as_str()), ("RATE_LIMIT_MAX", "0")];
+    let site = Site { program: Program::launch(&settings).await, files };
+    put("prometheus.example");
+    assert_eq!(site.curl("1.3", Some((&crt, &key))).as_deref(), Some("200"));
+    assert_eq!(site.curl("1.2", Some((&crt, &key))), None, "min_version");
+    put("other.example");
+    assert_eq!(site.curl("1.3", Some((&crt, &key))), None, "client_allowed_sans");
+
+    let Site { program, files } = site;
+    drop(program);
+    fs::write(&file, text("cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]")).unwrap();
+    let site = Site { program: Program::launch(&settings).await, files };
+    put("prometheus.example");
+    for (suite, spoken) in [("ECDHE-ECDSA-AES256-GCM-SHA384", true), ("ECDHE-ECDSA-AES128-GCM-SHA256", false)]
+    {
+        let output = Command::new("openssl")
+            .args(["s_client", "-tls1_2", "-cipher", suite, "-connect", &site.program.address().to_string()])
+            .arg("-cert")
+            .arg(&crt)
+            .arg("-key")
+            .arg(&key)
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.success(), spoken, "{suite}: {output:?}");
     }
 }

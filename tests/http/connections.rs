@@ -11,7 +11,7 @@ use librechat_exporter::auth::session::identity::{SessionKey, UserId};
 use librechat_exporter::auth::session::{Directory, Found, Unreachable};
 use librechat_exporter::config::{Config, Needs, VARIABLES};
 use librechat_exporter::exposition::Exposition;
-use librechat_exporter::http::connections::MAX;
+use librechat_exporter::http::connections::{Connections, MAX};
 use librechat_exporter::http::handshakes::{Failures, Tls};
 use librechat_exporter::http::listener::Listener;
 use librechat_exporter::http::record::Requests;
@@ -55,8 +55,17 @@ pub(crate) async fn serve(
     let target = Target::Tcp(listener.local_addr().unwrap());
     let router = router(Surface::Whole, Arc::clone(&site));
     let (stop, stopped) = watch::channel(false);
-    let server =
-        Server { listener: Listener::Tcp(listener), router, site, tls, max_connections: MAX, proxies: None };
+    let connections = Connections::new(MAX);
+    let all_connections = vec![Arc::clone(&connections)];
+    let server = Server {
+        listener: Listener::Tcp(listener),
+        router,
+        site,
+        tls,
+        connections,
+        all_connections,
+        proxies: None,
+    };
     tokio::spawn(server.run(stopped));
     (target, stop)
 }

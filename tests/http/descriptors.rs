@@ -74,6 +74,35 @@ async fn review_6_without_descriptors_the_longest_waiting_connection_makes_room_
 }
 
 #[tokio::test]
+async fn review_6_a_listener_without_connections_gets_the_descriptors_of_another() {
+    let number = free_port().to_string();
+    let settings = [ALL, &[("METRICS_PORT", &*number)]].concat();
+    let program = Program::demo(&settings).await;
+    let metrics = SocketAddr::from((Ipv4Addr::LOCALHOST, number.parse::<u16>().unwrap()));
+    let mut idle = Vec::new();
+    for last in 10..20 {
+        let target = Target::From(Ipv4Addr::new(127, 0, 0, last), metrics);
+        let mut connection = Connection::open(target).await.unwrap();
+        connection.send(&Request::get("/nothing").bytes()).await.unwrap();
+        connection.receive(false).await.unwrap();
+        idle.push(connection);
+    }
+    let open = fs::read_dir(format!("/proc/{}/fd", program.pid())).unwrap().count();
+    let limit = Command::new("prlimit")
+        .arg(format!("--pid={}", program.pid()))
+        .arg(format!("--nofile={open}:{open}"))
+        .status();
+    assert!(limit.unwrap().success());
+    // Kept open, so that each takes another descriptor.
+    for round in 0..5 {
+        let mut probe = Connection::open(program.target()).await.unwrap();
+        probe.send(&Request::get("/livez").bytes()).await.unwrap();
+        assert_eq!(probe.receive(false).await.unwrap().status, 200, "{round}");
+        idle.push(probe);
+    }
+}
+
+#[tokio::test]
 async fn review_10_an_answer_that_is_being_sent_is_not_cut_by_strangers() {
     const SCRAPES: usize = 60;
     let program = Program::demo(ALL).await;

@@ -62,6 +62,21 @@ async fn review_3_trust_in_loopback_that_nobody_chose_is_remarked_where_addresse
 }
 
 #[tokio::test]
+async fn review_3_check_config_has_the_warning_of_the_start() {
+    let checked = async |more: &[(&str, &str)]| {
+        let all = [&[("MONGO_URI", "mongodb://localhost/LibreChat"), ("METRICS_BEARER_TOKEN", TOKEN)], more]
+            .concat();
+        let outcome = run(&["check-config"], &all).await;
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        outcome.stderr.contains("TRUST_PROXY is not set")
+    };
+    assert!(checked(&[]).await);
+    assert!(checked(&[("METRICS_HOST", "0.0.0.0"), ("METRICS_PORT", "9088"), ("HOST", "127.0.0.1")]).await);
+    assert!(!checked(&[("METRICS_HOST", "127.0.0.1"), ("METRICS_PORT", "9088")]).await);
+    assert!(!checked(&[("TRUST_PROXY", "false")]).await);
+}
+
+#[tokio::test]
 async fn who_is_let_in_has_a_line_once_a_minute_with_the_user_of_basic() {
     let settings = [
         ("METRICS_BEARER_TOKEN", TOKEN),
@@ -114,6 +129,45 @@ async fn review_15_a_reload_is_remarked_on_as_the_start_is() {
     std::fs::write(&file, "changeme").unwrap();
     program.signal("HUP");
     program.until_logged("looks like a placeholder").await;
+}
+
+#[tokio::test]
+async fn review_15_files_of_tls_and_hashes_are_remarked_at_the_start_and_at_a_reload() {
+    use std::os::unix::fs::PermissionsExt as _;
+    const DEAR: &str = "alice:$2y$16$4VeFDzXIoPHKnKTU3O3GH.N.vZu06CVqczYZ8WvfzrddFU6tGqjR.";
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let write = |name: &str, text: &str, mode: u32| {
+        std::fs::write(path(name), text).unwrap();
+        std::fs::set_permissions(path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let pair = || {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    };
+    let (certificate, key) = pair();
+    write("server.crt", &certificate, 0o644);
+    write("server.key", &key, 0o600);
+    write("clients.crt", &certificate, 0o646);
+    write("users", "alice:$2y$12$1DpfPeqF9HzHJt.EWswy1exHluGfbhnn3yXhR7Xes6m3WJqFg0Wby", 0o600);
+    let (crt, key, clients, users) =
+        (path("server.crt"), path("server.key"), path("clients.crt"), path("users"));
+    let settings = [
+        ("TLS_CERT_FILE", &*crt),
+        ("TLS_KEY_FILE", &key),
+        ("TLS_CLIENT_CA_FILE", &clients),
+        ("METRICS_BASIC_AUTH_FILE", &users),
+    ];
+    let program = Program::launch(&settings).await;
+    program.until_logged("TLS_CLIENT_CA_FILE names a file that everyone on this machine can change").await;
+    assert!(!program.output().contains("TLS_KEY_FILE names"), "{}", program.output());
+    let (certificate, key) = pair();
+    write("server.crt", &certificate, 0o644);
+    write("server.key", &key, 0o604);
+    write("users", DEAR, 0o600);
+    program.signal("HUP");
+    program.until_logged("TLS_KEY_FILE names a file that everyone on this machine can read").await;
+    program.until_logged("METRICS_BASIC_AUTH_FILE has a bcrypt hash of cost 16").await;
 }
 
 #[tokio::test]

@@ -73,6 +73,28 @@ async fn row_362_sigterm_finishes_what_is_being_answered_and_accepts_nothing_new
     assert_eq!(program.ended().await.code(), Some(0), "row 362: {}", program.output());
 }
 
+/// Point 11 of issue 13: a half-sent head kept the process until the head's own deadline.
+#[tokio::test]
+async fn sigterm_closes_connections_that_have_sent_no_whole_request() {
+    let mut program = Program::demo(&[("RATE_LIMIT_MAX", "0"), ("LOG_LEVEL", "debug")]).await;
+    let mut silent = program.connect().await;
+    let mut half = program.connect().await;
+    half.send(b"GET /livez HTTP/1.1\r\nHost: loc").await.unwrap();
+    let mut second = program.connect().await;
+    second.send(&Request::get("/livez").bytes()).await.unwrap();
+    assert_eq!(second.receive(false).await.unwrap().status, 200);
+    second.send(b"GET /livez HTTP/1.1\r\n").await.unwrap();
+    program.get::<&str>("/livez", &[]).await;
+    program.signal("TERM");
+    for connection in [&mut silent, &mut half, &mut second] {
+        assert!(connection.rest().await.unwrap().is_empty());
+    }
+    assert_eq!(program.ended().await.code(), Some(0), "{}", program.output());
+    let log = program.output();
+    assert!(log.contains("had sent no whole request"), "closed for another reason: {log}");
+    assert!(!log.contains("a connection ended"), "closed by a deadline: {log}");
+}
+
 #[tokio::test]
 async fn row_364_a_second_sigterm_ends_it_at_once_with_1() {
     for [first, second] in [["TERM", "TERM"], ["INT", "TERM"]] {

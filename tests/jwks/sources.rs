@@ -190,6 +190,33 @@ async fn e1_a_proxy_is_asked_for_a_provider_elsewhere_and_never_for_this_machine
     assert_eq!(bench.verdict(&bench.token(&R1)).await, ALLOW);
 }
 
+#[tokio::test(start_paused = true)]
+async fn e1_what_no_proxy_names_is_asked_directly() {
+    let through = async |except: &'static str, host: &str| {
+        let proxy = Idp::start().await;
+        let url = format!("http://{}", proxy.address).parse().unwrap();
+        let uri = format!("http://{host}/keys");
+        proxy.answer(&uri, Answer::keys(&[R1.jwk()]));
+        let bench = Bench::with(Idp::start().await, |setup| {
+            setup.proxies = Proxies::new(Some(&url), Some(&url), Some(except)).unwrap();
+            setup.jwks_uri = Some(uri.parse().unwrap());
+        });
+        // Elsewhere nobody answers: names below `.invalid` are nobody's, and addresses are of this machine.
+        bench.verdict(&bench.token(&R1)).await == ALLOW
+    };
+    for (except, host, proxied) in [
+        ("", "idp.internal.invalid", true),
+        ("idp.internal.invalid", "idp.internal.invalid", false),
+        ("internal.invalid", "idp.internal.invalid", false),
+        (".internal.invalid", "idp.internal.invalid", false),
+        ("other.invalid, internal.invalid", "idp.internal.invalid", false),
+        ("dp.internal.invalid", "idp.internal.invalid", true),
+        ("*", "idp.internal.invalid", false),
+    ] {
+        assert_eq!(through(except, host).await, proxied, "{except} {host}");
+    }
+}
+
 /// A server whose certificate is its own authority, as `openssl req -x509` makes it.
 fn own_authority(name: &str, change: impl FnOnce(&mut CertificateParams)) -> (TlsAcceptor, String) {
     let key = KeyPair::generate().unwrap();

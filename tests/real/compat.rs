@@ -88,6 +88,9 @@ async fn the_python_exporters_metrics_are_there_under_their_old_names() {
         })
         .await;
     }
+    for (series, _) in recorded(&prometheus, "librechat_errors_per_model_5m", "demo").await {
+        assert!(series.labels.keys().eq(["model"]), "by model, as there: {:?}", series.labels);
+    }
     let old = theirs.keys().map(|series| series.name.as_str()).filter(|name| name.starts_with("librechat_"));
     let mut missing: BTreeSet<&str> = old.filter(|name| !names.contains(name)).collect();
     assert!(missing.remove("librechat_active_users"), "it has the same name here");

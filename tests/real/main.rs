@@ -44,12 +44,14 @@ mod vmagent;
 mod wire_proxy;
 
 // The tests.
+mod backfill;
 mod behind_basic;
 mod behind_proxy;
 mod behind_socket;
 mod change_streams;
 mod compat;
 mod dashboards;
+mod day;
 mod docs;
 mod dotenv;
 mod forward_auth;
@@ -68,6 +70,7 @@ mod operator;
 mod other_servers;
 mod outage;
 mod reasons;
+mod report;
 mod rotation;
 mod scrape;
 mod session;

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use mongodb::bson::doc;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
 
 use crate::certificates::Authority;
 use crate::exporter::Exporter;
@@ -37,6 +39,29 @@ async fn d22_c1_a_name_that_is_not_found_and_a_port_where_nothing_listens() {
     assert_reason(&uri, &[&format!("127.0.0.1:{port}"), "connection refused"]).await;
     assert_reason("mongodb://%2Fnonexistent%2Fm.sock/LibreChat", &["/nonexistent/m.sock", "no such socket"])
         .await;
+}
+
+/// The kind of row D22: a port where something else listens, and one that is silent.
+#[tokio::test]
+async fn d22_what_listens_is_no_mongodb() {
+    let other = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = other.local_addr().unwrap().port();
+    let answering = tokio::spawn(async move {
+        while let Ok((mut client, _)) = other.accept().await {
+            let _ = client.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await;
+        }
+    });
+    assert_reason(&format!("mongodb://127.0.0.1:{port}/LibreChat"), &["does not speak MongoDB's protocol"])
+        .await;
+    answering.abort();
+    let silent = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let at = silent.local_addr().unwrap();
+    let outcome = Exporter::run(&["once"], &[("MONGO_URI", &format!("mongodb://{at}/LibreChat"))]).await;
+    assert!(
+        outcome.stderr.contains(&format!("no MongoDB answers at {at}: it did not answer in time")),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[tokio::test]

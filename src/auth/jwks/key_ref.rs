@@ -30,6 +30,11 @@ impl Thumbprints {
         Self { sha1: digest(&SHA1_FOR_LEGACY_USE_ONLY), sha256: digest(&SHA256) }
     }
 
+    /// Whether the SHA-256 of a certificate is among them.
+    pub fn are_of(&self, certificate: &[u8; 32]) -> bool {
+        self.sha256.as_deref() == Some(certificate.as_slice())
+    }
+
     pub fn is_empty(&self) -> bool {
         self.sha1.is_none() && self.sha256.is_none()
     }

@@ -5,10 +5,12 @@
 
 use serde_json::{Map, Value};
 
+use super::binding;
 use super::claim_path::ClaimPath;
 use super::refusal::Refusal;
 use super::required::{RequiredClaims, shown};
 use super::settings::Settings;
+use crate::auth::caller::CertificateDigest;
 use crate::auth::excerpt::Excerpt;
 use crate::auth::jwks::issuer::Issuer;
 use crate::auth::reason::Reason;
@@ -75,7 +77,12 @@ impl Rules {
     }
 
     /// Everything; for a token whose signature is good.
-    pub(super) fn check(&self, claims: &Map<String, Value>, now: f64) -> Result<Accepted, Refusal> {
+    pub(super) fn check(
+        &self,
+        claims: &Map<String, Value>,
+        certificate: Option<&CertificateDigest>,
+        now: f64,
+    ) -> Result<Accepted, Refusal> {
         self.screen(claims, now)?;
         let expiry = expiry(claims)?;
         let not_before = date(claims, "nbf").map_err(|()| Reason::NotYetValid)?;
@@ -87,10 +94,7 @@ impl Rules {
             return Err(Reason::NotYetValid.into());
         }
         let until = self.limit_age(issued, expiry, now)?;
-        // RFC 8705 section 3, RFC 9449 section 6: whoever shows it must also prove a key, which a bearer does not.
-        if claims.contains_key("cnf") {
-            return Err(Reason::BoundToken.into());
-        }
+        binding::check(claims, certificate)?;
         let audience = self.audience_claim.find(claims);
         if !self.is_for_us(audience) {
             return Err(Refusal::new(Reason::AudienceMismatch, self.other_audience(audience)));

@@ -1,6 +1,5 @@
 //! One issuer: its rules and its keys, which never meet those of another.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -11,6 +10,7 @@ use super::metrics::{self, IssuerMetrics};
 use super::refusal::{Refusal, RefusalLog};
 use super::settings::Settings;
 use super::token::{Token, not_allowed};
+use crate::auth::caller::Caller;
 use crate::auth::clock::WallClock;
 use crate::auth::excerpt::Excerpt;
 use crate::auth::jwks::set::KeySet;
@@ -69,17 +69,17 @@ impl Provider {
         token: Token,
         fingerprint: Fingerprint,
         verified: &'a Verified,
-        address: Option<IpAddr>,
+        caller: &'a Caller<'a>,
     ) -> Judgement<'a> {
         if let Err(refusal) = self.screen(&token) {
             return Judgement::Now(self.refuse(&refusal));
         }
         match self.keys.look_up(&token.key) {
-            LookUp::Found(keys) => Judgement::Now(self.verify(&token, fingerprint, &keys, verified)),
+            LookUp::Found(keys) => Judgement::Now(self.verify(&token, fingerprint, &keys, verified, caller)),
             LookUp::Refused(reason) => Judgement::Now(self.without_key(&token, reason)),
             LookUp::Ask => Judgement::Later(Box::pin(async move {
-                match self.keys.obtain(&token.key, address).await {
-                    Ok(keys) => self.verify(&token, fingerprint, &keys, verified),
+                match self.keys.obtain(&token.key, caller.address).await {
+                    Ok(keys) => self.verify(&token, fingerprint, &keys, verified, caller),
                     Err(reason) => self.without_key(&token, reason),
                 }
             })),
@@ -98,13 +98,20 @@ impl Provider {
         self.rules.screen(&token.claims, self.clock.seconds())
     }
 
-    fn verify(&self, token: &Token, fingerprint: Fingerprint, keys: &KeySet, verified: &Verified) -> Verdict {
+    fn verify(
+        &self,
+        token: &Token,
+        fingerprint: Fingerprint,
+        keys: &KeySet,
+        verified: &Verified,
+        caller: &Caller<'_>,
+    ) -> Verdict {
         self.metrics.check_signature();
         if !keys.verifies(&token.key, token.algorithm, &token.message, &token.signature) {
             return Verdict::Deny(Reason::BadSignature);
         }
         // Read again: the token may have waited for its key.
-        match self.rules.check(&token.claims, self.clock.seconds()) {
+        match self.rules.check(&token.claims, caller.certificate, self.clock.seconds()) {
             Err(refusal) => self.refuse(&refusal),
             Ok(accepted) => {
                 if accepted.is_far && self.metrics.far_expiry() {

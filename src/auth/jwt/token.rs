@@ -34,8 +34,11 @@ pub(super) struct Token {
 
 impl Token {
     pub(super) fn read(sent: &[u8], allowed: &Algorithms) -> Result<Self, Refusal> {
-        let text = std::str::from_utf8(sent).ok().filter(|text| text.len() <= LONGEST);
-        let text = text.ok_or(Reason::JwtMalformed)?;
+        if sent.len() > LONGEST {
+            let detail = format!("it has {} bytes, more than {LONGEST}", sent.len());
+            return Err(Refusal::new(Reason::TokenTooLarge, detail));
+        }
+        let text = std::str::from_utf8(sent).map_err(|_| Reason::JwtMalformed)?;
         let (message, signature) = text.rsplit_once('.').ok_or(Reason::JwtMalformed)?;
         let (header, payload) = message.split_once('.').ok_or(Reason::JwtMalformed)?;
         // A dot more, as in the five parts of a JWE, is not base64url. The decoder refuses padding and spare bits.
@@ -231,11 +234,12 @@ mod tests {
             format!("{head}.{body}. {tail}"),
             format!("{head}.{body}.c2lnMR"),
             format!("{head}.{body}.a"),
-            format!("{head}.{body}.{}", "A".repeat(LONGEST)),
         ];
         for sent in cases {
             assert_eq!(read(&sent), Err(Reason::JwtMalformed), "{sent:.120}");
         }
+        let large = format!("{head}.{body}.{}", "A".repeat(LONGEST));
+        assert_eq!(read(&large), Err(Reason::TokenTooLarge));
         assert!(Token::read(b"\xff.\xff.\xff", &Algorithms::default()).is_err());
     }
 

@@ -13,7 +13,7 @@ use crate::auth::jwks::issuer::Issuer;
 use crate::auth::jwks::proxy::Proxies;
 use crate::config::areas::OAuth2;
 use crate::secret::document::Document;
-use crate::secret::file::shown;
+use crate::secret::file::{Contents, remarks, shown};
 use crate::vars::{Variable, Vars};
 
 /// The most issuers of one file: each has a task, and series of its own.
@@ -30,6 +30,7 @@ const BY_BLANKS: [&str; 1] = ["required_scopes"];
 pub(super) fn read(vars: &mut Vars, path: &Path, proxies: &Proxies) -> Option<Vec<IssuerSettings>> {
     let document = Document::read(path, LARGEST_FILE);
     let document = document.map_err(|error| vars.problem(CONFIG_FILE, error)).ok()?;
+    remarks(path, Contents::Public).for_each(|remark| vars.warn(CONFIG_FILE, remark));
     let entries = entries(document.bytes());
     let entries = entries
         .map_err(|problem| vars.problem(CONFIG_FILE, format!("names {}, which {problem}", shown(path))))

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::{Config, Needs, VARIABLES};
+use crate::tls::MinVersion;
 
 /// What the examples of Prometheus' exporter toolkit say, in the same order, and whether it takes them. The comments say
 /// where we differ: what it takes and quietly does not do, or does unsafely, is refused here by name.
@@ -98,7 +99,7 @@ const EXAMPLES: &[(&str, Result<(), &str>)] = &[
     // Taken there.
     (
         "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  curve_preferences: [CurveP521]",
-        Err("curve_preferences cannot leave any out"),
+        Err("curve_preferences names no curve that can be had"),
     ),
     (
         "http_server_config:\n  http2: false\n  headers:\n    X-Frame-Options: deny\n    Strict-Transport-Security: max-age=31536000; includeSubDomains\n    \
@@ -112,6 +113,45 @@ const EXAMPLES: &[(&str, Result<(), &str>)] = &[
     ("rate_limit: {interval: 1s, burst: 0}", Ok(())),
     ("rate_limit: {interval: soon}", Err("must have an interval like 1s")),
     ("rate_limits: {}", Err("rate_limits is not a key")),
+    // Taken there: what was to close the door says nothing by mistake.
+    ("tls_server_config:\n", Err("tls_server_config is empty")),
+    ("basic_auth_users:\n", Err("basic_auth_users is empty")),
+    ("basic_auth_users: {}", Err("basic_auth_users is empty")),
+    (
+        "tls_server_config: {cert_file: server.crt, key_file: server.key, client_ca_file: }",
+        Err("client_ca_file is blank"),
+    ),
+    (
+        "tls_server_config: {cert_file: server.crt, key_file: server.key, client_auth_type: ''}",
+        Err("client_auth_type is blank"),
+    ),
+    (
+        "tls_server_config: {cert_file: server.crt, key_file: server.key, client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem, client_allowed_sans: []}",
+        Err("client_allowed_sans is blank"),
+    ),
+    (
+        "tls_server_config: {cert_file: server.crt, key_file: server.key, client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem, client_allowed_sans: a.example}",
+        Err("client_allowed_sans has a value of another type"),
+    ),
+    (
+        "tls_server_config: {cert_file: server.crt, key_file: server.key, client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem, client_allowed_sans: ['a.example,b.example']}",
+        Err("client_allowed_sans has an entry that is not one name"),
+    ),
+    (
+        "tls_server_config: {cert_file: server.crt, key_file: server.key, client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem, client_allowed_sans: ['*.example']}",
+        Err("names are exact in this file"),
+    ),
+    (
+        "tls_server_config: {cert_file: server.crt, key_file: server.key, client_allowed_sans: [a.example]}",
+        Err(
+            "TLS_CLIENT_ALLOWED_SANS (tls_server_config.client_allowed_sans of WEB_CONFIG_FILE) needs TLS_CLIENT_CA_FILE",
+        ),
+    ),
+    (
+        "tls_server_config: {cert_file: server.crt, key_file: server.key, cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA]}",
+        Err("cipher_suites names no cipher that can be had"),
+    ),
+    ("tls_server_config: {cert_file: server.crt, key_file: server.key, min_version: TLS13}", Ok(())),
     (
         "basic_auth_users:\n  alice: $2y$12$1DpfPeqF9HzHJt.EWswy1exHluGfbhnn3yXhR7Xes6m3WJqFg0Wby\n  \
          bob: $2y$18$4VeFDzXIoPHKnKTU3O3GH.N.vZu06CVqczYZ8WvfzrddFU6tGqjR.",
@@ -170,11 +210,19 @@ fn what_the_file_says_is_what_the_variables_would_say() {
   key_file: server.key
   client_auth_type: RequireAndVerifyClientCert
   client_ca_file: ca.pem
+  client_allowed_sans: [prometheus.example, 'spiffe://example.org/prometheus']
+  min_version: TLS13
 rate_limit: {interval: 2s, burst: 5}
 http_server_config: {headers: {X-Frame-Options: DENY, X-XSS-Protection: ''}}
 basic_auth_users: {alice: $2y$12$1DpfPeqF9HzHJt.EWswy1exHluGfbhnn3yXhR7Xes6m3WJqFg0Wby}";
     let config = config(&folder, text, &[]).unwrap();
     assert_eq!(config.tls.as_ref().unwrap().files.cert, folder.path().join("server.crt"));
+    let policy = config.tls.as_ref().unwrap().acceptor.policy();
+    assert_eq!(policy.min_version, MinVersion::Tls13);
+    assert_eq!(
+        policy.allowed_sans,
+        Some("prometheus.example spiffe://example.org/prometheus".parse().unwrap())
+    );
     assert_eq!(config.limits.window, std::time::Duration::from_secs(10));
     assert_eq!(config.limits.metrics.unwrap().get(), 5);
     assert_eq!(config.guard.methods(), ["client_certificate", "basic"]);
@@ -185,14 +233,16 @@ basic_auth_users: {alice: $2y$12$1DpfPeqF9HzHJt.EWswy1exHluGfbhnn3yXhR7Xes6m3WJq
 #[test]
 fn what_is_set_twice_is_an_error_and_all_errors_come_at_once() {
     let folder = folder();
-    let text = "tls_server_config: {cert_file: server.crt, key_file: server.key}
+    let text = "tls_server_config: {cert_file: server.crt, key_file: server.key, min_version: TLS12}
 rate_limit: {interval: 1s, burst: 5}
 basic_auth_users: {alice: $2y$12$1DpfPeqF9HzHJt.EWswy1exHluGfbhnn3yXhR7Xes6m3WJqFg0Wby}
 unknown: 1";
-    let more = [("TLS_CERT_FILE", "/x"), ("RATE_LIMIT_MAX", "7"), ("PORT", "abc")];
+    let more =
+        [("TLS_CERT_FILE", "/x"), ("TLS_MIN_VERSION", "1.3"), ("RATE_LIMIT_MAX", "7"), ("PORT", "abc")];
     let problems = config(&folder, text, &more).unwrap_err();
     for said in [
         "tls_server_config.cert_file and TLS_CERT_FILE are both set",
+        "tls_server_config.min_version and TLS_MIN_VERSION are both set",
         "rate_limit.burst and RATE_LIMIT_MAX are both set",
         "unknown is not a key",
         "PORT",

@@ -3,40 +3,23 @@
 use serde_json::{Map, Value};
 
 use super::Reader;
-
-/// Names of Go that are no suites of ours, and that no client needs which speaks TLS 1.2 well.
-const OLD_SUITES: &[&str] = &[
-    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
-    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
-    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
-];
-
-/// What is offered, with Go's names.
-const SUITES: &[&str] = &[
-    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
-];
-
-/// Suites of TLS 1.3, which Go cannot choose either.
-const SUITES_OF_13: &[&str] =
-    &["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"];
-
-const CURVES: &[&str] = &["CurveP256", "CurveP384", "X25519"];
-const MORE_CURVES: &[&str] = &["CurveP521", "X25519MLKEM768"];
+use crate::tls::offer::Offer;
 
 const INLINE: &str =
     "cannot be given inline: put the PEM into a file, which is read again when it changes, and name that";
 
-pub(super) fn read(reader: &mut Reader<'_>, section: &Map<String, Value>) {
+/// What says which clients are let in: blank by mistake, it must not let in all of them.
+const CLIENTS: &[&str] = &["client_auth_type", "client_ca_file", "client_allowed_sans"];
+
+pub(super) fn read(reader: &mut Reader<'_>, section: &Map<String, Value>) -> Offer {
     let text = |key: &str| section.get(key).and_then(Value::as_str).unwrap_or_default();
     let mut client_auth = "";
+    let mut offer = Offer::default();
     for (key, value) in section {
         match (key.as_str(), value) {
+            (key, value) if CLIENTS.contains(&key) && is_blank(value) => {
+                fault(reader, key, "is blank: leave the key out where clients need no certificate");
+            }
             (_, Value::Null) => {}
             ("cert_file", Value::String(path)) => {
                 file(reader, "TLS_CERT_FILE", "tls_server_config.cert_file", path);
@@ -50,15 +33,13 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Map<String, Value>) {
             ("cert" | "key" | "client_ca", Value::String(pem)) if pem.is_empty() => {}
             ("cert" | "key" | "client_ca", Value::String(_)) => fault(reader, key, INLINE),
             ("client_auth_type", Value::String(kind)) => client_auth = kind,
-            ("client_allowed_sans", _) => {
-                fault(reader, key, "is not read from this file: set TLS_CLIENT_ALLOWED_SANS");
-            }
+            ("client_allowed_sans", Value::Array(names)) => allowed_sans(reader, names),
             ("min_version" | "max_version", Value::String(version)) => versions(reader, key, version),
             ("cipher_suites", Value::Array(names)) => {
-                whole(reader, key, names, SUITES, &[OLD_SUITES, SUITES_OF_13].concat(), "cipher");
+                offered(reader, key, names, |names| offer.choose_suites(names));
             }
             ("curve_preferences", Value::Array(names)) => {
-                whole(reader, key, names, CURVES, MORE_CURVES, "curve");
+                offered(reader, key, names, |names| offer.choose_groups(names));
             }
             ("prefer_server_cipher_suites", Value::Bool(true)) => {
                 reader.caution(
@@ -84,6 +65,16 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Map<String, Value>) {
         client_auth,
         !text("client_ca_file").is_empty() || !text("client_ca").is_empty(),
     );
+    offer
+}
+
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(names) => names.is_empty(),
+        _ => false,
+    }
 }
 
 const KEYS: &[&str] = &[
@@ -94,6 +85,7 @@ const KEYS: &[&str] = &[
     "key_file",
     "client_ca_file",
     "client_auth_type",
+    "client_allowed_sans",
     "min_version",
     "max_version",
     "cipher_suites",
@@ -138,24 +130,53 @@ fn client_auth_type(reader: &mut Reader<'_>, kind: &str, has_authority: bool) {
     }
 }
 
+/// Names are exact in this file, so a `*` that stands for others would let in more than it says.
+fn allowed_sans(reader: &mut Reader<'_>, names: &[Value]) {
+    let key = "client_allowed_sans";
+    let names: Option<Vec<&str>> = names.iter().map(|name| name.as_str().map(str::trim)).collect();
+    let Some(names) = names else { return fault(reader, key, "must be a list of names") };
+    if names.iter().any(|name| name.is_empty() || name.contains([',', ' '])) {
+        return fault(reader, key, "has an entry that is not one name");
+    }
+    if let Some(name) = names.iter().find(|name| name.contains('*')) {
+        let text =
+            format!("has {name:?}, but names are exact in this file: set TLS_CLIENT_ALLOWED_SANS instead");
+        return fault(reader, key, &text);
+    }
+    reader.set("TLS_CLIENT_ALLOWED_SANS", "tls_server_config.client_allowed_sans", names.join(","));
+}
+
 fn versions(reader: &mut Reader<'_>, key: &str, version: &str) {
+    let least = |reader: &mut Reader<'_>, version: &str| {
+        reader.set("TLS_MIN_VERSION", "tls_server_config.min_version", version.to_owned());
+    };
     match (key, version) {
         (_, "TLS10" | "TLS11") => fault(reader, key, "is too old: TLS 1.2 and 1.3 are spoken"),
-        ("min_version", "TLS12") | ("max_version", "TLS13") => {}
-        ("min_version", "TLS13") => fault(reader, key, "is not read from this file: set TLS_MIN_VERSION=1.3"),
+        ("min_version", "TLS12") => least(reader, "1.2"),
+        ("min_version", "TLS13") => least(reader, "1.3"),
+        ("max_version", "TLS13") => {}
         ("max_version", "TLS12") => fault(reader, key, "cannot be had: TLS 1.3 is always spoken"),
         _ => fault(reader, key, "is an unknown TLS version"),
     }
 }
 
-/// A list that leaves out none of what is offered; which of it cannot be chosen.
-fn whole(reader: &mut Reader<'_>, key: &str, names: &[Value], offered: &[&str], more: &[&str], what: &str) {
+/// Chooses some of what can be offered; an empty list chooses nothing.
+fn offered(
+    reader: &mut Reader<'_>,
+    key: &str,
+    names: &[Value],
+    choose: impl FnOnce(&[&str]) -> Result<Vec<String>, String>,
+) {
     let names: Vec<&str> = names.iter().map(|name| name.as_str().unwrap_or_default()).collect();
-    let known = |name: &&str| offered.contains(name) || more.contains(name);
-    if !names.iter().all(known) {
-        fault(reader, key, &format!("names an unknown {what}"));
-    } else if !names.is_empty() && !offered.iter().all(|name| names.contains(name)) {
-        let offered = offered.join(", ");
-        fault(reader, key, &format!("cannot leave any out: {offered} are always offered"));
+    if names.is_empty() {
+        return;
+    }
+    match choose(&names) {
+        Err(text) => fault(reader, key, &text),
+        Ok(ignored) if ignored.is_empty() => {}
+        Ok(ignored) => {
+            let text = format!("names {}, which cannot be had and is left out", ignored.join(", "));
+            reader.caution(&format!("tls_server_config.{key}"), &text);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
@@ -12,12 +12,14 @@ use crate::auth::Method;
 use crate::auth::policy::Permit;
 use crate::auth::resource::Resource;
 use crate::auth::subject::Subject;
+use crate::tls::client::ClientCertificate;
 
 const QUIET: Duration = Duration::from_secs(60);
 /// How many callers are told apart; beyond that the one that asked longest ago has another line too soon.
 const CALLERS: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
 
-type Caller = (Resource, Method, Option<Subject>, Option<IpAddr>);
+/// Endpoint, method, subject, name of the client certificate, address.
+type Caller = (Resource, Method, Option<Subject>, Option<Arc<str>>, Option<IpAddr>);
 
 /// The callers that had a line within the last minute.
 #[derive(Debug)]
@@ -31,22 +33,30 @@ impl AllowLog {
         Self { enabled, callers: Mutex::new(LruCache::sparse(CALLERS)) }
     }
 
-    pub fn log(&self, resource: Resource, permit: &Permit, address: Option<IpAddr>) {
-        let caller = (resource, permit.method(), permit.subject().cloned(), address);
+    pub fn log(
+        &self,
+        resource: Resource,
+        permit: &Permit,
+        certificate: Option<&ClientCertificate>,
+        address: Option<IpAddr>,
+    ) {
+        if !self.enabled {
+            return;
+        }
+        let name = certificate.map(|certificate| Arc::from(certificate.name()));
+        let caller = (resource, permit.method(), permit.subject().cloned(), name, address);
         if !self.is_due(caller, Instant::now()) {
             return;
         }
         let endpoint = resource.label();
         let auth_method = permit.method().label();
         let subject = permit.subject().map(tracing::field::display);
+        let certificate = certificate.map(ClientCertificate::name);
         let address = address.map(tracing::field::display);
-        info!(endpoint, auth_method, subject, address, "let a caller in");
+        info!(endpoint, auth_method, subject, certificate, address, "let a caller in");
     }
 
     fn is_due(&self, caller: Caller, now: Instant) -> bool {
-        if !self.enabled {
-            return false;
-        }
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         if callers.get(&caller).is_some_and(|at| now.saturating_duration_since(*at) < QUIET) {
             return false;
@@ -63,7 +73,8 @@ mod tests {
     #[test]
     fn each_caller_has_a_line_once_a_minute() {
         let (log, start) = (AllowLog::new(true), Instant::now());
-        let caller = |subject: &str| (Resource::Metrics, Method::Basic, Some(Subject::new(subject)), None);
+        let caller =
+            |subject: &str| (Resource::Metrics, Method::Basic, Some(Subject::new(subject)), None, None);
         for (subject, second, due) in [
             ("alice", 0, true),
             ("alice", 59, false),
@@ -81,6 +92,5 @@ mod tests {
             assert!(log.is_due(caller(&number.to_string()), start));
         }
         assert_eq!(log.callers.lock().unwrap().len(), CALLERS.get());
-        assert!(!AllowLog::new(false).is_due(caller("alice"), start));
     }
 }

@@ -13,6 +13,7 @@ use crate::auth::resource::Resource;
 use crate::client_ip::{Peer, ProxyHeader};
 use crate::http::forward::described::{Described, Unclear};
 use crate::http::forward::rules::{Access, Rules};
+use crate::tls::client::ClientCertificate;
 
 /// A request for what is guarded.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Asked {
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
     pub(super) peer: Peer,
+    /// Whose key the client proved. A proxy's own certificate says nothing of whom it asks for.
+    pub(super) certificate: Option<Arc<ClientCertificate>>,
     pub(super) subject: About,
 }
 
@@ -34,7 +37,7 @@ pub(super) enum About {
 
 impl Asked {
     pub fn for_metrics(parts: &Parts) -> Self {
-        Self::new(parts, About::Metrics)
+        Self { certificate: parts.extensions.get().cloned(), ..Self::new(parts, About::Metrics) }
     }
 
     /// What a proxy asks. It must say whom it asks for, too: else all its clients would share limits, lockout and the
@@ -59,6 +62,7 @@ impl Asked {
             uri: parts.uri.clone(),
             headers: parts.headers.clone(),
             peer: peer(parts),
+            certificate: None,
             subject,
         }
     }

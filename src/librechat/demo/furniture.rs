@@ -26,6 +26,7 @@ const NUMBERS: &[(Collection, u32, usize)] = &[
     (Collection::ConversationTags, 12, 12),
     (Collection::Files, 57, 200),
     (Collection::Keys, 4, 4),
+    (Collection::Logs, 4, 4),
     (Collection::McpServers, 2, 2),
     (Collection::MemoryEntries, 25, 25),
     (Collection::Passkeys, 8, 8),
@@ -105,6 +106,7 @@ fn item(collection: Collection, created: Moment, index: u32) -> Item<'static> {
         Collection::AclEntries => (&["user", "user", "public", "group"], &["agent"]),
         Collection::AgentTriggerDeliveries => (&["succeeded", "succeeded", "pending", "dead"], &[""]),
         Collection::AuditLogs => (&["grant", "auth", "permission"], &["success", "success", "denied"]),
+        Collection::Logs => (&["BANS", "BANS", "concurrent", "logins"], &[""]),
         _ => (&[""], &[""]),
     };
     Item {
@@ -139,6 +141,7 @@ fn record(collection: Collection, created: Moment, index: u32) -> Record<'static
         | Collection::ArtifactApps
         | Collection::AuditLogs
         | Collection::ChatProjects
+        | Collection::Logs
         | Collection::McpServers
         | Collection::MemoryEntries
         | Collection::Passkeys

@@ -28,6 +28,9 @@ const RUNS: &[(&str, &[&str])] = &[
 /// What becomes of a schedule that is due.
 const DUE: &[&str] = &["started", "started", "started", "started", "skipped_overlap", "skipped_balance"];
 
+/// How the MCP server of a schedule is when it is due.
+const MCP: &[&str] = &["ready", "ready", "ready", "ready", "mcp_reauth_required", "mcp_unavailable"];
+
 #[derive(Debug)]
 pub struct Queue {
     pub turns: Shelf<Record<'static>>,
@@ -63,7 +66,11 @@ impl Queue {
         }
         if pace.runs.is_now(now, dice) {
             let status = DUE.choose(dice).map(|status| (*status).into());
-            self.runs.push(now, Record::ScheduleRun(ScheduleRun { status, seconds: None }));
+            let mcp = MCP.iter().cycle().nth(self.runs.iter().count()).map(|status| (*status).into());
+            self.runs.push(
+                now,
+                Record::ScheduleRun(ScheduleRun { status, seconds: None, mcp: mcp.into_iter().collect() }),
+            );
         }
     }
 }

@@ -4,28 +4,31 @@
 //! first answer to a question only, since another one may be asked for hours later; of one that was saved complete, since
 //! else its date is that of its first part; and not of imported ones, whose dates are old. A failed or refused answer has
 //! neither a time nor a length, and is the first answer all the same.
+//!
+//! An agent's answer is the real model's where a transaction of the same message tells it, else that of the agent's
+//! settings. The rows may be read after the message, so that labels are found when the refresh is done.
 
 use std::collections::HashMap;
 
 use super::Sight;
 use super::labelled::Observations;
 use super::messages::News;
-use super::places::Labels;
+use super::places::{Labels, Places};
 use crate::exposition::family::{Description, Family};
 use crate::exposition::samples::Samples;
 use crate::librechat::recent::MINUTE;
 use crate::librechat::record::id::Key;
 use crate::librechat::record::{Message, Moment};
 
-static SECONDS: Family<2> = Family::histogram(
+static SECONDS: Family<3> = Family::histogram(
     "librechat_answer_seconds",
-    ["endpoint", "model"],
+    ["endpoint", "model", "agent"],
     "Time from a question to its first answer since the exporter started, tools included; up to an hour, and not of failed \
      or refused answers",
 );
-static TOKENS: Family<1> = Family::histogram(
+static TOKENS: Family<2> = Family::histogram(
     "librechat_answer_tokens",
-    ["model"],
+    ["model", "agent"],
     "Tokens of an answer, of those finished since the exporter started that have not failed",
 );
 
@@ -46,8 +49,10 @@ pub struct Answers {
     questions: HashMap<Key, Question>,
     /// New answers whose questions are looked up when the refresh is done: they may be read after them.
     waiting: Vec<Answer>,
-    seconds: Observations<2>,
-    tokens: Observations<1>,
+    /// Answers that were finished since the last refresh, and how long they are.
+    finished: Vec<(Answerer, f64)>,
+    seconds: Observations<3>,
+    tokens: Observations<2>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,9 +66,32 @@ struct Question {
 struct Answer {
     question: Key,
     given: Moment,
-    /// Endpoint and model, when it may be timed.
-    timed: Option<[Box<str>; 2]>,
+    by: Answerer,
+    /// Whether its date is when it was complete.
+    is_timed: bool,
     is_history: bool,
+}
+
+/// The labels of an answer as they are known when it is read.
+#[derive(Debug)]
+struct Answerer {
+    message: Option<Key>,
+    endpoint: Box<str>,
+    model: Box<str>,
+    agent: Box<str>,
+}
+
+impl Answerer {
+    fn new(message: &Message<'_>, labels: Labels<'_>) -> Self {
+        let Labels { endpoint, model, agent } = labels;
+        Self { message: message.id, endpoint: endpoint.into(), model: model.into(), agent: agent.into() }
+    }
+
+    /// An agent's real model where the usage ledger tells of it, else the one that was known.
+    fn model<'a>(&'a self, places: &'a Places) -> &'a str {
+        let billed = self.message.and_then(|id| places.billed_model(id));
+        billed.filter(|_| !self.agent.is_empty()).unwrap_or(&self.model)
+    }
 }
 
 impl Answers {
@@ -71,26 +99,28 @@ impl Answers {
         Self {
             questions: HashMap::new(),
             waiting: Vec::new(),
+            finished: Vec::new(),
             seconds: Observations::new(&SECONDS, SECONDS_BOUNDS, max),
             tokens: Observations::new(&TOKENS, TOKENS_BOUNDS, max),
         }
     }
 
-    /// Makes the series of a model begin at 0.
-    pub fn begin(&mut self, endpoint: &str, model: &str) {
-        self.seconds.observe([endpoint, model], 0.0, true);
-        self.tokens.observe([model], 0.0, true);
+    /// Makes the series of an answer's labels begin at 0.
+    pub fn begin(&mut self, labels: Labels<'_>) {
+        let Labels { endpoint, model, agent } = labels;
+        self.seconds.observe([endpoint, model, agent], 0.0, true);
+        self.tokens.observe([model, agent], 0.0, true);
     }
 
     pub fn see(&mut self, message: &Message<'_>, labels: Labels<'_>, news: News, sight: Sight) {
-        let Labels { endpoint, model, .. } = labels;
         let is_answer = message.is_from_user != Some(true);
         if is_answer
             && news.is_finished
+            && !sight.is_history
             && !message.has_failed()
             && let Some(tokens) = message.token_count
         {
-            self.tokens.observe([model], tokens, sight.is_history);
+            self.finished.push((Answerer::new(message, labels), tokens));
         }
         let Some(created) = message.created.filter(|_| news.is_new) else { return };
         if !is_answer {
@@ -101,13 +131,22 @@ impl Answers {
         }
         if let Some(question) = message.parent.filter(|_| created >= sight.since.before(IMPORTED)) {
             let is_timed = !message.unfinished && !message.has_failed();
-            let timed = is_timed.then(|| [endpoint.into(), model.into()]);
-            self.waiting.push(Answer { question, given: created, timed, is_history: sight.is_history });
+            let by = Answerer::new(message, labels);
+            self.waiting.push(Answer {
+                question,
+                given: created,
+                by,
+                is_timed,
+                is_history: sight.is_history,
+            });
         }
     }
 
-    /// Times the answers that came with the refresh that began `at`.
-    pub fn finish(&mut self, at: Moment) {
+    /// Times and measures the answers that came with the refresh that began `at`.
+    pub fn finish(&mut self, at: Moment, places: &Places) {
+        for (by, tokens) in std::mem::take(&mut self.finished) {
+            self.tokens.observe([by.model(places), &by.agent], tokens, false);
+        }
         // Of two answers to one question, the first in time is the first.
         self.waiting.sort_by_key(|answer| answer.given);
         for answer in std::mem::take(&mut self.waiting) {
@@ -122,13 +161,12 @@ impl Answers {
             }
             question.answered = answer.given;
             let took = answer.given.0.saturating_sub(question.asked.0);
-            if let Some([endpoint, model]) = answer.timed
-                && (0..=LONGEST_ANSWER).contains(&took)
-            {
+            if answer.is_timed && (0..=LONGEST_ANSWER).contains(&took) {
                 // An observation cannot be taken back, should an earlier answer still be read.
                 question.answered = Moment(i64::MIN);
                 let seconds = answer.given.seconds_since(question.asked);
-                self.seconds.observe([&endpoint, &model], seconds, answer.is_history);
+                let labels = [&*answer.by.endpoint, answer.by.model(places), &answer.by.agent];
+                self.seconds.observe(labels, seconds, answer.is_history);
             }
         }
         self.questions.retain(|_, question| question.asked >= horizon(at));
@@ -167,12 +205,18 @@ mod tests {
             for message in batch {
                 answers.see(message, labels, news, sight);
             }
-            answers.finish(start);
+            answers.finish(start, &Places::default());
         }
         let mut samples = Samples::default();
         answers.export(&mut samples);
         let text = samples.render();
-        assert!(text.contains(r#"librechat_answer_seconds_sum{endpoint="openAI",model="m"} 5"#), "{text}");
-        assert!(text.contains(r#"librechat_answer_seconds_count{endpoint="openAI",model="m"} 1"#), "{text}");
+        assert!(
+            text.contains(r#"librechat_answer_seconds_sum{endpoint="openAI",model="m",agent=""} 5"#),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#"librechat_answer_seconds_count{endpoint="openAI",model="m",agent=""} 1"#),
+            "{text}"
+        );
     }
 }

@@ -7,12 +7,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Sight, UNKNOWN};
-use crate::librechat::recent::LONGEST;
+use crate::librechat::fold::cost::priced_model;
+use crate::librechat::recent::{LONGEST, MINUTE};
 use crate::librechat::record::id::{Id, Key};
 use crate::librechat::record::{Action, Agent, Conversation, Message, Moment, Record, is_agent};
 
 /// Conversations that are kept: a refused message in one beyond them has no endpoint.
 const MAX_CONVERSATIONS: usize = 100_000;
+/// How long the model of a transaction's message is kept: its rows and its answer are written within one run.
+const RUN: i64 = 60 * MINUTE;
 /// LibreChat's name of an API in that of a tool is as many letters of its domain in Base64.
 const STUB: usize = 10;
 /// What stands for a dot in the name of an API that is short enough to be kept.
@@ -22,6 +25,8 @@ const DOT: &str = "---";
 pub struct Places {
     conversations: HashMap<Key, Place>,
     agents: HashMap<Box<str>, Profile>,
+    /// The real models of messages that transactions name, and when they were seen.
+    billed: HashMap<Key, (Box<str>, Moment)>,
     /// The domain of each action's API.
     domains: HashMap<Id, Box<str>>,
     /// The only domain of a name; `None` where several have it.
@@ -61,6 +66,11 @@ impl Places {
                     text.as_deref().filter(|text| !text.is_empty()).map(Into::into)
                 };
                 self.agents.insert((&**id).into(), Profile { name: known(name), model: known(model) });
+            }
+            Record::Transaction(row) if !sight.is_history && row.context.as_deref() == Some("message") => {
+                if let (Some(message), Some(model)) = (row.message, priced_model(row)) {
+                    self.billed.entry(message).or_insert_with(|| (model.into(), sight.at));
+                }
             }
             Record::Action(Action { id: Some(id), domain: Some(domain), .. }) => self.action(id, domain),
             _ => {}
@@ -118,15 +128,24 @@ impl Places {
         }
     }
 
+    /// The model that the usage ledger says has given an answer.
+    pub fn billed_model(&self, message: Key) -> Option<&str> {
+        self.billed.get(&message).map(|(model, _)| &**model)
+    }
+
     /// The labels of a message, as an answer.
     pub fn of_message<'a>(&'a self, message: &'a Message<'_>) -> Labels<'a> {
         let place = message.conversation.and_then(|id| self.conversations.get(&id));
         let endpoint = message.endpoint.as_deref().filter(|endpoint| !endpoint.is_empty());
         let model = message.model.as_deref().filter(|model| !model.is_empty());
-        self.labels(
+        let labels = self.labels(
             endpoint.or_else(|| place?.endpoint.as_deref()),
             model.or_else(|| place?.model.as_deref()),
-        )
+        );
+        match message.id.and_then(|id| self.billed_model(id)) {
+            Some(model) if !labels.agent.is_empty() => Labels { model, ..labels },
+            _ => labels,
+        }
     }
 
     /// The labels that answers may have now that a document is there.
@@ -155,6 +174,7 @@ impl Places {
 
     pub fn forget(&mut self, at: Moment) {
         self.conversations.retain(|_, place| place.seen >= at.before(LONGEST));
+        self.billed.retain(|_, (_, seen)| *seen >= at.before(RUN));
     }
 }
 

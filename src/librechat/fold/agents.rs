@@ -194,7 +194,8 @@ impl Fold for Agents {
             }
         }
         for (label, at) in last {
-            samples.push(&LAST_USED, [label], scope.at.seconds_since(at));
+            // A clock that is ahead of ours makes no negative age.
+            samples.push(&LAST_USED, [label], scope.at.seconds_since(at).max(0.0));
         }
         export_recent(scope, samples);
     }
@@ -246,6 +247,14 @@ mod tests {
             author: Some(Id::from("u1")),
             ..Agent::default()
         })
+    }
+
+    #[test]
+    fn d69_an_agent_used_by_a_clock_that_is_ahead_has_no_negative_age() {
+        let records = [message("agent_3", "u2", "c3", 9_000)];
+        let lines = lines_with::<Agents>(Options::default(), &records, &[agent("agent_3", None)], 1_000);
+        let age = r#"librechat_agent_last_used_age_seconds{agent="agent_3"} 0"#;
+        assert!(lines.iter().any(|line| line == age), "{lines:?}");
     }
 
     #[test]

@@ -21,23 +21,26 @@ static API_KEY_AGE: Family<0> = Family::gauge(
     "librechat_agent_api_key_last_used_age_seconds",
     [],
     "Seconds since a key for the agents' API was last used (only where one was)",
-);
+)
+.momentary();
 static DELIVERIES: Family<1> = Family::gauge(
     "librechat_trigger_deliveries",
     ["status"],
     "Number of deliveries of agents' triggers by status; dead ones are not tried again (only where there are any)",
-);
+).momentary();
 static OLDEST_DELIVERY: Family<1> = Family::gauge(
     "librechat_oldest_trigger_delivery_seconds",
     ["status"],
     "Age of the delivery of an agent's trigger that waits longest, or is dead longest, by status",
 )
-.not_additive();
+.not_additive()
+.momentary();
 static SCHEDULES: Family<1> = Family::gauge(
     "librechat_schedules",
     ["state"],
     "Number of schedules that are on and off (only where there are any)",
-);
+)
+.momentary();
 static AUDIT: Family<2> = Family::gauge(
     "librechat_audit_log_entries",
     ["category", "outcome"],
@@ -54,6 +57,11 @@ static SKILLS: Family<0> =
     Family::gauge("librechat_skills", [], "Number of skills (only where there are any)");
 static PASSKEYS: Family<0> =
     Family::gauge("librechat_passkeys", [], "Number of passkeys (only where there are any)");
+static PASSKEY_USERS: Family<0> = Family::gauge(
+    "librechat_users_with_passkey",
+    [],
+    "Number of users who have a passkey (only where there are any)",
+);
 static ARTIFACTS: Family<0> = Family::gauge(
     "librechat_published_artifacts",
     [],
@@ -98,6 +106,7 @@ pub struct Census {
     key_used: Option<Moment>,
     memory_tokens: f64,
     memory_users: BTreeSet<Id>,
+    passkey_users: BTreeSet<Id>,
     /// How many rights there are on each agent, and whether one is of more than a single user.
     rights: BTreeMap<Id, Rights>,
 }
@@ -148,6 +157,7 @@ impl Census {
                 self.memory_tokens += item.tokens.unwrap_or_default();
                 self.memory_users.extend(item.user.clone());
             }
+            Collection::Passkeys => self.passkey_users.extend(item.user.clone()),
             Collection::Schedules => {
                 let [on, off] = &mut self.schedules;
                 *(if item.is_on { on } else { off }) += 1;
@@ -179,6 +189,7 @@ impl Fold for Census {
         PROJECTS.describe(),
         SKILLS.describe(),
         PASSKEYS.describe(),
+        PASSKEY_USERS.describe(),
         ARTIFACTS.describe(),
         MEMORIES.describe(),
         MEMORY_TOKENS.describe(),
@@ -206,6 +217,7 @@ impl Fold for Census {
         self.key_used = self.key_used.max(other.key_used);
         self.memory_tokens += other.memory_tokens;
         self.memory_users.extend(other.memory_users.iter().cloned());
+        self.passkey_users.extend(other.passkey_users.iter().cloned());
         for (agent, more) in &other.rights {
             let rights = self.rights.entry(agent.clone()).or_default();
             rights.users += more.users;
@@ -232,6 +244,9 @@ impl Fold for Census {
         if self.has(Collection::MemoryEntries) {
             samples.push(&MEMORY_TOKENS, [], self.memory_tokens);
             samples.push(&MEMORY_USERS, [], count(self.memory_users.len()));
+        }
+        if !self.passkey_users.is_empty() {
+            samples.push(&PASSKEY_USERS, [], count(self.passkey_users.len()));
         }
         if self.has(Collection::AclEntries) {
             let shared = self.rights.values().filter(|rights| rights.is_shared());
@@ -295,6 +310,8 @@ mod tests {
             Item::of(Collection::AgentApiKeys),
             item(Collection::AuditLogs, "grant", "denied"),
             Item::of(Collection::Skills),
+            Item { user: Some(Id::from("u")), ..Item::of(Collection::Passkeys) },
+            Item { user: Some(Id::from("u")), ..Item::of(Collection::Passkeys) },
         ];
         assert_eq!(
             lines::<Census>(&records.map(Record::Item), &[], 10_000),
@@ -306,6 +323,7 @@ mod tests {
                 "librechat_memory_tokens 10",
                 r#"librechat_oldest_trigger_delivery_seconds{status="dead"} 9"#,
                 r#"librechat_oldest_trigger_delivery_seconds{status="pending"} 8"#,
+                "librechat_passkeys 2",
                 r#"librechat_schedules{state="off"} 1"#,
                 r#"librechat_schedules{state="on"} 1"#,
                 "librechat_shared_agents 2",
@@ -314,6 +332,7 @@ mod tests {
                 r#"librechat_trigger_deliveries{status="pending"} 2"#,
                 r#"librechat_trigger_deliveries{status="succeeded"} 1"#,
                 "librechat_users_with_memories 1",
+                "librechat_users_with_passkey 1",
             ]
         );
         assert!(lines::<Census>(&[], &[], 0).is_empty());

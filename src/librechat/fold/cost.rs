@@ -171,7 +171,7 @@ impl Fold for Cost {
             Record::Conversation(_) => self.conversations += 1.0,
             Record::Transaction(row) => {
                 let is_spent = matches!(row.token_type.as_deref(), Some("prompt" | "completion"));
-                let tokens = row.raw_amount.filter(|_| is_spent && granted_usd(row).is_none());
+                let tokens = row.raw_amount.filter(|_| is_spent);
                 let claimed = row.agent.as_deref();
                 let spent = Spent {
                     usd: usd(row).unwrap_or_default(),
@@ -391,7 +391,7 @@ mod tests {
             row("old", None, 0.5),
             row("old", Some("openAI__gpt-4o___GPT"), 0.25),
             row("plain", None, 2.0),
-            // A price below 0: the user was given something.
+            // A price below 0: the user was given something for tokens that were spent all the same.
             row("plain", None, -382.0),
         ];
         let lines = lines_with::<Cost>(Options::default(), &records, &others, 0);
@@ -403,7 +403,7 @@ mod tests {
                 r#"librechat_cost_usd_by_endpoint{endpoint="OpenRouter"} 2"#,
                 r#"librechat_cost_usd_by_endpoint{endpoint="agents"} 4.75"#,
                 r#"librechat_cost_usd_by_endpoint{endpoint="unknown"} 7"#,
-                r#"librechat_tokens_by_endpoint{endpoint="OpenRouter"} 20"#,
+                r#"librechat_tokens_by_endpoint{endpoint="OpenRouter"} 3840"#,
                 r#"librechat_tokens_by_endpoint{endpoint="agents"} 47.5"#,
                 r#"librechat_tokens_by_endpoint{endpoint="unknown"} 70"#,
                 r#"librechat_transaction_cost_by_agent{agent="agent_A"} 10.5"#,

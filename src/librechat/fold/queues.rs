@@ -15,24 +15,37 @@ static TURNS: Family<1> = Family::gauge(
     ["status"],
     "Number of agents' turns in the queue by status: reserving, queued and claimed ones wait, admitted, cancelled and \
      dead ones are done with (only where there are any)",
-);
+).momentary();
 static OLDEST: Family<1> = Family::gauge(
     "librechat_oldest_queued_turn_seconds",
     ["status"],
     "Age of the agent's turn that waits longest, by status (only where one waits)",
 )
-.not_additive();
+.not_additive()
+.momentary();
 static RUNS: Family<1> = Family::gauge(
     "librechat_schedule_runs",
     ["status"],
     "Number of runs of schedules by status, of the 90 days for which they are kept (only where there are any)",
-);
+).momentary();
 
 static RUN_SECONDS: Family<1> = Family::gauge(
     "librechat_schedule_run_mean_seconds",
     ["status"],
     "Mean time of the runs of schedules by status, of the 90 days for which they are kept (only where LibreChat stores it)",
-);
+).momentary();
+
+static RUN_MCP: Family<1> = Family::gauge(
+    "librechat_schedule_runs_with_mcp_problem",
+    ["problem"],
+    "Number of runs of schedules in which an MCP server could not be used, by why: mcp_reauth_required is a sign-in that was \
+     lost (only where LibreChat tells)",
+)
+.not_additive();
+
+/// Why an MCP server could not be used.
+const MCP_PROBLEMS: [&str; 4] =
+    ["mcp_reauth_required", "mcp_configuration_missing", "mcp_permission_denied", "mcp_unavailable"];
 
 const TURN_STATUSES: [&str; 7] = ["reserving", "queued", "claimed", "admitted", "cancelled", "dead", OTHER];
 const RUN_STATUSES: [&str; 8] = [
@@ -53,6 +66,9 @@ pub struct Queues {
     turns: [Turns; TURN_STATUSES.len()],
     runs: [usize; RUN_STATUSES.len()],
     seconds: [Mean; RUN_STATUSES.len()],
+    /// Runs that tell of their MCP servers, and those with each problem.
+    runs_with_mcp: usize,
+    mcp_problems: [usize; MCP_PROBLEMS.len()],
 }
 
 /// Turns of one status.
@@ -82,7 +98,7 @@ fn is_shown(status: &str, count: usize) -> bool {
 
 impl Fold for Queues {
     const FAMILIES: &'static [Description] =
-        &[TURNS.describe(), OLDEST.describe(), RUNS.describe(), RUN_SECONDS.describe()];
+        &[TURNS.describe(), OLDEST.describe(), RUNS.describe(), RUN_SECONDS.describe(), RUN_MCP.describe()];
 
     fn absorb(&mut self, record: &Record<'_>) {
         match record {
@@ -92,6 +108,10 @@ impl Fold for Queues {
                 }
             }
             Record::ScheduleRun(run) => {
+                self.runs_with_mcp += usize::from(!run.mcp.is_empty());
+                for (problem, runs) in MCP_PROBLEMS.iter().zip(&mut self.mcp_problems) {
+                    *runs += usize::from(run.mcp.iter().any(|status| status == problem));
+                }
                 if let Some(runs) = slot(&RUN_STATUSES, &mut self.runs, run.status.as_deref()) {
                     *runs += 1;
                 }
@@ -108,6 +128,8 @@ impl Fold for Queues {
     fn merge(&mut self, other: &Self) {
         self.turns.iter_mut().zip(other.turns).for_each(|(turns, other)| turns.add(other));
         self.runs.iter_mut().zip(other.runs).for_each(|(runs, other)| *runs += other);
+        self.runs_with_mcp += other.runs_with_mcp;
+        self.mcp_problems.iter_mut().zip(other.mcp_problems).for_each(|(runs, other)| *runs += other);
         self.seconds.iter_mut().zip(other.seconds).for_each(|(mean, other)| mean.merge(other));
     }
 
@@ -125,6 +147,11 @@ impl Fold for Queues {
         }
         for (status, mean) in RUN_STATUSES.iter().zip(self.seconds) {
             samples.push_mean(&RUN_SECONDS, [status], mean.sum, mean.count);
+        }
+        if self.runs_with_mcp > 0 {
+            for (problem, runs) in MCP_PROBLEMS.iter().zip(self.mcp_problems) {
+                samples.push(&RUN_MCP, [problem], count(runs));
+            }
         }
         if self.runs.iter().any(|runs| *runs > 0) {
             for (status, runs) in RUN_STATUSES.iter().zip(self.runs) {
@@ -176,10 +203,12 @@ mod tests {
 
     #[test]
     fn runs_are_counted_by_status_and_a_librechat_without_them_claims_nothing() {
+        let servers = || ["ready", "mcp_reauth_required", "mcp_reauth_required"].map(Into::into).to_vec();
         let run = |status: &'static str| {
             Record::ScheduleRun(ScheduleRun {
                 status: Some(status.into()),
                 seconds: (status == "success").then_some(2.5),
+                mcp: if status == "error" { servers() } else { Vec::new() },
             })
         };
         let records = ["success", "success", "skipped_balance", "error"].map(run);
@@ -194,6 +223,10 @@ mod tests {
                 r#"librechat_schedule_runs{status="skipped_overlap"} 0"#,
                 r#"librechat_schedule_runs{status="started"} 0"#,
                 r#"librechat_schedule_runs{status="success"} 2"#,
+                r#"librechat_schedule_runs_with_mcp_problem{problem="mcp_configuration_missing"} 0"#,
+                r#"librechat_schedule_runs_with_mcp_problem{problem="mcp_permission_denied"} 0"#,
+                r#"librechat_schedule_runs_with_mcp_problem{problem="mcp_reauth_required"} 1"#,
+                r#"librechat_schedule_runs_with_mcp_problem{problem="mcp_unavailable"} 0"#,
             ]
         );
         assert!(lines::<Queues>(&[], &[], 0).is_empty());

@@ -26,7 +26,8 @@ static VERIFIED: Family<0> = Family::gauge(
     "librechat_user_email_verified_percent",
     [],
     "Percentage of registered users whose email address is verified",
-);
+)
+.momentary();
 static UNIQUE: Family<0> =
     Family::gauge("librechat_unique_users_count", [], "Number of different users found in messages");
 

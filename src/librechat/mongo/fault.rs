@@ -5,6 +5,9 @@ use std::io;
 use mongodb::error::{Error, ErrorKind};
 use rustls::{AlertDescription, CertificateError};
 
+/// Of a server of which nothing was heard.
+pub(super) const SILENT: &str = "it did not answer in time (a firewall, perhaps)";
+
 /// Why a server could not be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -42,6 +45,11 @@ pub(super) fn fault(error: &Error, is_encrypted: bool) -> Fault {
             "it refuses to say what it is: {} (code {})",
             command.message, command.code
         )),
+        ErrorKind::InvalidResponse { .. } => {
+            Fault::definite("what answers there does not speak MongoDB's protocol")
+        }
+        // The driver gave up while it waited for a first answer.
+        ErrorKind::Internal { .. } => Fault::passing(SILENT),
         // The others are not of the network. Their kind's text holds no answer of the server in full.
         kind => Fault::passing(kind.to_string()),
     }
@@ -64,7 +72,7 @@ fn io_fault(error: &io::Error, is_encrypted: bool) -> Fault {
     );
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Fault::definite("connection refused: nothing listens there"),
-        io::ErrorKind::TimedOut => Fault::passing("it did not answer in time (a firewall, perhaps)"),
+        io::ErrorKind::TimedOut => Fault::passing(SILENT),
         io::ErrorKind::NotFound => Fault::definite("no such socket"),
         io::ErrorKind::PermissionDenied => Fault::definite("permission denied"),
         _ if is_closed && is_encrypted => Fault::definite(

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::options::{ReadPreference, SelectionCriteria};
+use mongodb::options::{ReadConcern, ReadPreference, SelectionCriteria};
 
 use super::{Mongo, SourceError};
 
@@ -37,7 +37,8 @@ pub struct Login {
 
 impl Mongo {
     /// The session and its user, by the indexes that LibreChat has for them. Asked of the primary while there is one: a
-    /// secondary that lags would let in who signed out.
+    /// secondary that lags would let in who signed out. And what it has now, as LibreChat itself reads: what a majority
+    /// has stands still while members are down.
     ///
     /// # Errors
     /// Those of the database.
@@ -50,7 +51,7 @@ impl Mongo {
         };
         let find = async |name, filter, fields| {
             let collection = database.collection::<Document>(name);
-            let query = collection.find_one(filter).projection(fields);
+            let query = collection.find_one(filter).projection(fields).read_concern(ReadConcern::local());
             self.in_time(query.selection_criteria(primary_preferred()).into_future()).await
         };
         let fields = doc! { "expiration": 1, "refreshTokenHash": 1, TENANT: 1 };

@@ -9,7 +9,7 @@ use mongodb::error::Error;
 use mongodb::event::sdam::SdamEvent;
 use tokio::time::sleep;
 
-use super::fault::{Fault, fault};
+use super::fault::{Fault, SILENT, fault};
 use super::uri::Uri;
 
 /// Servers that are remembered; a set has at most 50 members.
@@ -65,7 +65,7 @@ impl Observed {
     pub fn reason(&self, uri: &Uri) -> String {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.is_empty() {
-            return format!("no MongoDB answers at {}", uri.hosts());
+            return format!("no MongoDB answers at {}: {SILENT}", uri.hosts());
         }
         let mut reasons: Vec<String> =
             seen.iter().take(NAMED).map(|(address, sight)| sentence(address, sight, uri)).collect();

@@ -6,7 +6,7 @@
 use mongodb::bson::{Bson, Document, doc};
 
 use super::capabilities::{Capabilities, Capability};
-use crate::librechat::record::collection::Projected;
+use crate::librechat::record::collection::{NAMESPACES, Projected};
 use crate::librechat::record::{Collection, errors};
 
 /// The projected fields of a collection, and `_id`. What a server cannot work out is left out: the field itself must not
@@ -14,9 +14,10 @@ use crate::librechat::record::{Collection, errors};
 pub fn projection(collection: Collection, capabilities: &Capabilities) -> Document {
     let is_possible = |projected: &&Projected| match projected {
         Projected::Field(_) => true,
-        Projected::HasItems(_) | Projected::IsNotNull(_) | Projected::FailedTools { .. } => {
-            capabilities.has(Capability::Expressions)
-        }
+        Projected::HasItems(_)
+        | Projected::IsNotNull(_)
+        | Projected::FailedTools { .. }
+        | Projected::Namespace { .. } => capabilities.has(Capability::Expressions),
         Projected::ErrorType { .. } => {
             capabilities.has(Capability::Expressions) && capabilities.has(Capability::RegexFind)
         }
@@ -39,6 +40,7 @@ fn value(projected: Projected) -> Bson {
         Projected::IsNotNull(name) => doc! { "$gt": [format!("${name}"), Bson::Null] }.into(),
         Projected::ErrorType { flag, text, parts, .. } => error_type(flag, text, parts).into(),
         Projected::FailedTools { parts, .. } => failed_tools(parts).into(),
+        Projected::Namespace { key, .. } => namespace(key).into(),
     }
 }
 
@@ -88,6 +90,20 @@ fn failed_tools(parts: &str) -> Document {
             "in": { "$or": [error, processing, call] },
         } },
     } }
+}
+
+/// What stands before the first colon, where it is one of the known namespaces: an address may have a colon, too. Made of
+/// what the projection of messages takes as well, which is what a server is asked whether it can.
+fn namespace(key: &str) -> Document {
+    let key = string(&format!("${key}"));
+    let length = doc! { "$indexOfCP": [key.clone(), ":"] };
+    let first = doc! { "$cond": [
+        { "$gte": [length.clone(), 0] },
+        { "$substrCP": [key, 0, length] },
+        "",
+    ] };
+    let known = doc! { "$in": ["$$first", NAMESPACES] };
+    doc! { "$let": { "vars": { "first": first }, "in": { "$cond": [known, "$$first", Bson::Null] } } }
 }
 
 /// The value, or an empty array where it is none.

@@ -47,6 +47,7 @@ impl Uri {
             );
         }
         check_user_info(rest)?;
+        check_ports(authority)?;
         let (base, options) = rest.split_once('?').unwrap_or((rest, ""));
         let sorted = options::sort(options)?;
         let mut cleaned = format!("{scheme}://{base}");
@@ -55,7 +56,10 @@ impl Uri {
             let slash = if base.contains('/') { "" } else { "/" };
             cleaned = format!("{cleaned}{slash}?{}", sorted.kept.join("&"));
         }
-        let connection = ConnectionString::parse(&cleaned).map_err(|error| reason(&error, rest))?;
+        let connection = ConnectionString::parse(&cleaned).map_err(|error| {
+            options::conflict(&format!("{scheme}://{base}"), &sorted.kept)
+                .unwrap_or_else(|| reason(&error, rest))
+        })?;
         check_together(&connection)?;
         files::check(&connection)?;
         let database = connection.default_database.clone().filter(|name| !name.is_empty());
@@ -141,6 +145,22 @@ fn check_user_info(rest: &str) -> Result<(), String> {
             .into());
     }
     Ok(())
+}
+
+/// # Errors
+/// A port that is none. It is not shown: without its @ a password stands there.
+fn check_ports(authority: &str) -> Result<(), String> {
+    let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    // An IPv6 address has colons of its own.
+    let port = |host: &str| {
+        let behind = host.rsplit_once(']').map_or(host, |(_, behind)| behind).to_owned();
+        behind.split_once(':').map(|(_, port)| port.to_owned())
+    };
+    if hosts.split(',').filter_map(port).all(|port| is_port(&port)) {
+        return Ok(());
+    }
+    Err("names a host whose port is no number from 1 to 65535".into())
 }
 
 /// # Errors
@@ -269,6 +289,36 @@ mod tests {
         let error = parse("mongodb:///tmp/mongodb-27017.sock/LibreChat").unwrap_err();
         assert!(error.contains("%2Ftmp%2Fmongodb-27017.sock"), "{error}");
         assert!(parse("\"mongodb://h/\"").unwrap_err().contains("quot"));
+    }
+
+    /// Rows D41 and D43: what is refused is named.
+    #[test]
+    fn d41_d43_options_that_do_not_go_together_and_ports_that_are_none_are_named() {
+        for (text, words) in [
+            (
+                "mongodb://h/L?tls=true&tlsInsecure=true&tlsAllowInvalidCertificates=true",
+                &["tlsInsecure", "tlsAllowInvalidCertificates"][..],
+            ),
+            ("mongodb://h/L?ssl=true&tls=false", &["ssl", "tls"]),
+            ("mongodb://h/L?srvServiceName=x", &["srvServiceName"]),
+            ("mongodb://h/L?srvMaxHosts=2", &["srvMaxHosts"]),
+            ("mongodb+srv://a.b.c/L?directConnection=true", &["directConnection"]),
+            ("mongodb://h/L?readPreference=primary&maxStalenessSeconds=120", &["maxStalenessSeconds"]),
+            ("mongodb://me:canary@h/L?authMechanism=MONGODB-X509&tls=true", &["authMechanism"]),
+            ("mongodb://h/L?authMechanism=SCRAM-SHA-256", &["authMechanism"]),
+            ("mongodb://h/L?appName=canary&appName=b", &["appName"]),
+            ("mongodb://h:99999/L", &["port", "65535"]),
+            ("mongodb://me:canary@h:/L", &["port"]),
+            ("mongodb://me:canary/L", &["port"]),
+            ("mongodb://a:1,[::1]:x/L", &["port"]),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(words.iter().all(|word| error.contains(word)), "{text}: {error}");
+            assert!(!error.contains("canary"), "{text}: {error}");
+        }
+        for text in ["mongodb://[::1]/L", "mongodb://[::1]:27017/L", "mongodb://a:1,b/L"] {
+            assert!(parse(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub enum Collection {
     Files,
     Groups,
     Keys,
+    Logs,
     McpServers,
     MemoryEntries,
     Messages,
@@ -59,6 +60,7 @@ impl Collection {
         Self::Files,
         Self::Groups,
         Self::Keys,
+        Self::Logs,
         Self::McpServers,
         Self::MemoryEntries,
         Self::Messages,
@@ -92,6 +94,7 @@ impl Collection {
             Self::Files => "files",
             Self::Groups => "groups",
             Self::Keys => "keys",
+            Self::Logs => "logs",
             Self::Messages => "messages",
             Self::PluginAuths => "pluginauths",
             Self::Presets => "presets",
@@ -122,18 +125,7 @@ impl Collection {
         match self {
             Self::Messages => MESSAGES,
             Self::Transactions => TRANSACTIONS,
-            Self::Users => &[
-                Projected::Field("createdAt"),
-                Projected::Field("email"),
-                Projected::Field("provider"),
-                Projected::Field("role"),
-                Projected::Field("name"),
-                Projected::Field("username"),
-                Projected::Field("emailVerified"),
-                Projected::Field("twoFactorEnabled"),
-                Projected::Field("termsAccepted"),
-                Projected::Field("idOnTheSource"),
-            ],
+            Self::Users => USERS,
             Self::Agents => &[
                 Projected::Field("id"),
                 Projected::Field("name"),
@@ -161,7 +153,9 @@ impl Collection {
             ],
             Self::Groups => &[Projected::Field("name"), Projected::Field("memberIds")],
             Self::AgentQueuedTurns => &[Projected::Field("status"), Projected::Field("createdAt")],
-            Self::ScheduleRuns => &[Projected::Field("status"), Projected::Field("durationMs")],
+            Self::ScheduleRuns => {
+                &[Projected::Field("status"), Projected::Field("durationMs"), Projected::Field("mcp.status")]
+            }
             Self::ConversationTags => &[Projected::Field("tag"), Projected::Field("count")],
             Self::Files => FILES,
             Self::Sessions => &[Projected::Field("createdAt"), Projected::Field("expiration")],
@@ -181,12 +175,30 @@ impl Collection {
             Self::AgentApiKeys => &[Projected::Field("lastUsedAt")],
             Self::AgentTriggerDeliveries => &[Projected::Field("status"), Projected::Field("createdAt")],
             Self::AuditLogs => &[Projected::Field("category"), Projected::Field("outcome")],
+            // Behind the namespace stand users and addresses.
+            Self::Logs => {
+                &[Projected::Namespace { name: "namespace", key: "key" }, Projected::Field("expiresAt")]
+            }
+            Self::Passkeys => &[Projected::Field("user"), Projected::Field("userId")],
             Self::MemoryEntries => &[Projected::Field("userId"), Projected::Field("tokenCount")],
             Self::Schedules => &[Projected::Field("enabled")],
             _ => &[],
         }
     }
 }
+
+const USERS: &[Projected] = &[
+    Projected::Field("createdAt"),
+    Projected::Field("email"),
+    Projected::Field("provider"),
+    Projected::Field("role"),
+    Projected::Field("name"),
+    Projected::Field("username"),
+    Projected::Field("emailVerified"),
+    Projected::Field("twoFactorEnabled"),
+    Projected::Field("termsAccepted"),
+    Projected::Field("idOnTheSource"),
+];
 
 const TRANSACTIONS: &[Projected] = &[
     Projected::Field("user"),
@@ -204,6 +216,31 @@ const TRANSACTIONS: &[Projected] = &[
     Projected::Field("messageId"),
     Projected::Field("agentId"),
     Projected::Field("rootAgentId"),
+];
+
+/// The namespace of bans; their other one, `ban`, is a cache of it.
+pub const BANS: &str = "BANS";
+
+/// The namespaces in `logs` that are bans and violations.
+pub const NAMESPACES: &[&str] = &[
+    BANS,
+    "concurrent",
+    "convo_access",
+    "file_upload_limit",
+    "general",
+    "illegal_model_request",
+    "logins",
+    "message_limit",
+    "non_browser",
+    "registrations",
+    "reset_password_limit",
+    "share_limit",
+    "stt_limit",
+    "token_balance",
+    "tool_call_limit",
+    "tts_limit",
+    "verify_email_limit",
+    "violations",
 ];
 
 const FILES: &[Projected] = &[
@@ -258,6 +295,8 @@ pub enum Projected {
     /// Only what the [pattern of errors](super::errors::pattern) finds in the text of one: the `text` of a message with
     /// `error`, and the `error` of a part of type `error`.
     ErrorType { name: &'static str, flag: &'static str, text: &'static str, parts: &'static str },
+    /// Only which of the [namespaces](NAMESPACES) the text begins with.
+    Namespace { name: &'static str, key: &'static str },
     /// Only of which calls of tools the output is an error text.
     FailedTools { name: &'static str, parts: &'static str },
 }
@@ -270,6 +309,7 @@ impl Projected {
             | Self::HasItems(name)
             | Self::IsNotNull(name)
             | Self::ErrorType { name, .. }
+            | Self::Namespace { name, .. }
             | Self::FailedTools { name, .. } => name,
         }
     }
@@ -280,6 +320,7 @@ impl Projected {
             Self::Field(name) | Self::HasItems(name) | Self::IsNotNull(name) => [Some(name), None, None],
             Self::ErrorType { flag, text, parts, .. } => [Some(flag), Some(text), Some(parts)],
             Self::FailedTools { parts, .. } => [Some(parts), None, None],
+            Self::Namespace { key, .. } => [Some(key), None, None],
         };
         fields.into_iter().flatten().map(|name| name.split_once('.').map_or(name, |(top, _)| top))
     }

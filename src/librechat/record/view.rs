@@ -8,8 +8,8 @@ use super::fields::{Fields, Oddities, is_null};
 use super::id::{Id, Key};
 use super::{
     Action, Agent, Balance, Banner, Collection, Conversation, ConversationTag, Feedback, File, Group,
-    Invocation, Message, Moment, Outcome, PromptGroup, QueuedTurn, Rating, Record, ScheduleRun, Session,
-    SharedLink, ToolCall, Transaction, Typed, User, errors,
+    Invocation, Message, Moment, Outcome, PromptGroup, QueuedTurn, Rating, Record, Session, SharedLink,
+    ToolCall, Transaction, Typed, User, errors,
 };
 
 /// Sees `document` as a record of `collection`. Never fails: what cannot be read is absent, and noted.
@@ -40,6 +40,7 @@ pub fn record<'a>(collection: Collection, document: &'a RawDocument) -> (Record<
         | Collection::ArtifactApps
         | Collection::AuditLogs
         | Collection::ChatProjects
+        | Collection::Logs
         | Collection::McpServers
         | Collection::MemoryEntries
         | Collection::Passkeys
@@ -53,7 +54,8 @@ pub fn record<'a>(collection: Collection, document: &'a RawDocument) -> (Record<
 /// What the ids begin with that the agents' API gives its answers.
 const OF_API: &[&str] = &["chatcmpl-", "resp_"];
 
-/// Documents are made within a second of their date, but the clocks of LibreChat and MongoDB may differ.
+/// Documents are made within a second of their date. But LibreChat writes messages and conversations by upsert, so that
+/// the `_id` is of MongoDB's clock and the date of LibreChat's, which may differ.
 const MADE_WITHIN: i64 = 60_000;
 
 /// Whether a document is younger than its date: forks, duplicates and imports keep the date of what they copy, and get a
@@ -294,19 +296,6 @@ impl Fields {
         });
         turn.created = turn.created.or(made);
         turn
-    }
-
-    fn schedule_run<'a>(&mut self, document: &'a RawDocument) -> ScheduleRun<'a> {
-        let mut run = ScheduleRun::default();
-        self.each(document, |fields, name, value| match name {
-            "status" => run.status = fields.text("status", value),
-            "durationMs" => {
-                let millis = fields.number("durationMs", value).filter(|millis| *millis >= 0.0);
-                run.seconds = millis.map(|millis| millis / 1_000.0);
-            }
-            _ => {}
-        });
-        run
     }
 
     fn tool_call<'a>(&mut self, document: &'a RawDocument) -> ToolCall<'a> {

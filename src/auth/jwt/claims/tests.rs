@@ -36,7 +36,7 @@ fn with(members: &Value) -> Map<String, Value> {
 fn table(rules: &Rules, cases: &[(Value, Option<Reason>)]) {
     for (members, refused) in cases {
         assert_eq!(
-            rules.check(&with(members), NOW).err().map(|refusal| refusal.reason),
+            rules.check(&with(members), None, NOW).err().map(|refusal| refusal.reason),
             *refused,
             "{members}"
         );
@@ -71,10 +71,10 @@ fn rows_120_121_an_expiry_beyond_all_measure_is_noticed_and_limited() {
     let far = [json!(1e18), json!(253_402_300_799_u64), json!(u64::MAX), json!(9_007_199_254_740_993_u64)];
     let unlimited = rules(&settings());
     for exp in &far {
-        let accepted = unlimited.check(&with(&json!({ "exp": exp })), NOW).unwrap();
+        let accepted = unlimited.check(&with(&json!({ "exp": exp })), None, NOW).unwrap();
         assert!(accepted.is_far, "{exp}");
     }
-    assert!(!unlimited.check(&with(&json!({})), NOW).unwrap().is_far);
+    assert!(!unlimited.check(&with(&json!({})), None, NOW).unwrap().is_far);
     let age = MaxTokenAge::try_from(Duration::from_secs(3600)).unwrap();
     let limited = rules(&Settings { max_token_age: Some(age), ..settings() });
     table(&limited, &all(&far, "exp", Some(Reason::TooOld)));
@@ -88,7 +88,8 @@ fn rows_120_121_an_expiry_beyond_all_measure_is_noticed_and_limited() {
             (json!({ "iat": "gone" }), Some(Reason::TooOld)),
         ],
     );
-    let accepted = limited.check(&with(&json!({ "iat": NOW - 3590.0, "exp": NOW + 35.0 })), NOW).unwrap();
+    let accepted =
+        limited.check(&with(&json!({ "iat": NOW - 3590.0, "exp": NOW + 35.0 })), None, NOW).unwrap();
     assert_eq!(accepted.until, NOW + 10.0);
 }
 
@@ -221,7 +222,7 @@ fn row_142_f2_f3_other_claims_may_hold_scopes() {
     for (members, refused) in cases {
         let mut claims = with(&json!({ "scope": "gone" }));
         claims.extend(members.as_object().unwrap().clone());
-        assert_eq!(rules.check(&claims, NOW).err().map(|refusal| refusal.reason), refused, "{members}");
+        assert_eq!(rules.check(&claims, None, NOW).err().map(|refusal| refusal.reason), refused, "{members}");
     }
 }
 
@@ -267,7 +268,7 @@ fn f5_required_claims_have_a_reason_of_their_own_and_come_last() {
 #[test]
 fn a_refusal_says_what_was_expected_and_what_came() {
     let rules = rules(&settings());
-    let detail = |members: Value| rules.check(&with(&members), NOW).unwrap_err().detail;
+    let detail = |members: Value| rules.check(&with(&members), None, NOW).unwrap_err().detail;
     assert_eq!(detail(json!({ "aud": "account" })), "its aud is \"account\", not \"exporter\"");
     assert_eq!(detail(json!({ "aud": "gone" })), "it has no aud; \"exporter\" is expected");
     assert_eq!(

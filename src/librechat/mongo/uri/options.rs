@@ -244,6 +244,34 @@ fn check(name: &str, option: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The options that the rest of the string does not allow, each of which is good alone: those without which it is understood.
+pub(super) fn conflict(base: &str, kept: &[&str]) -> Option<String> {
+    let slash = if base.split_once("://").is_some_and(|(_, rest)| rest.contains('/')) { "" } else { "/" };
+    let is_good =
+        |options: &[&str]| ConnectionString::parse(format!("{base}{slash}?{}", options.join("&"))).is_ok();
+    let mut named: Vec<&str> = (0..kept.len())
+        .filter(|left_out| {
+            let rest: Vec<&str> = kept
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| index != left_out)
+                .map(|(_, option)| *option)
+                .collect();
+            is_good(&rest)
+        })
+        .filter_map(|index| kept.get(index)?.split_once('='))
+        .map(|(name, _)| name)
+        .collect();
+    named.dedup();
+    match named.as_slice() {
+        [] => None,
+        [one] => Some(format!(
+            "has the option {one}, which does not go with the rest of it, or stands there twice"
+        )),
+        several => Some(format!("has options that do not go together: {}", several.join(", "))),
+    }
+}
+
 fn unknown(name: &str) -> String {
     let Some(name) = shown(name) else {
         return "has an option that is not known: options are written ?name=value&name=value".into();
