@@ -256,21 +256,21 @@ pub(crate) mod testing {
     /// The lines that a fold exports for `records`, with `others` in the directory only. Absorbing all records in one
     /// fold and merging two that had half of them must come to the same.
     pub(crate) fn lines<F: Fold>(records: &[Record<'_>], others: &[Record<'_>], at: i64) -> Vec<String> {
-        lines_with::<F>(Options::default(), records, others, at)
+        lines_with::<F>(&Options::default(), records, others, at)
     }
 
     /// The same with other options.
     pub(crate) fn lines_with<F: Fold>(
-        options: Options,
+        options: &Options,
         records: &[Record<'_>],
         others: &[Record<'_>],
         at: i64,
     ) -> Vec<String> {
         let (mut directory, mut recent) =
-            (Directory::new(&options), Recent::since(Moment(i64::MIN), &options.calendar));
+            (Directory::new(options), Recent::since(Moment(i64::MIN), &options.calendar));
         others.iter().chain(records).for_each(|record| directory.absorb(record));
         records.iter().for_each(|record| recent.absorb(record));
-        let names = Names { directory: &directory, options: &options };
+        let names = Names { directory: &directory, options };
         let members = names.members(recent.users());
         let scope = Scope::new(Moment(at), names, &recent, &members);
         let fold = |records: &[Record<'_>]| {

@@ -69,7 +69,7 @@ fn kind(variable: &Variable) -> String {
         "Issuer" => "URL or name".into(),
         "ClaimPath" => "name of a claim".into(),
         "AllowList" | "Hosts" | "Audiences" | "Scopes" | "Algorithms" | "ScopeClaims" | "RequiredClaims"
-        | "TokenTypes" => "list".into(),
+        | "TokenTypes" | "ReturnHosts" => "list".into(),
         "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" | "ReadLevel" | "ShownUser" => {
             "see there".into()
         }

@@ -54,6 +54,7 @@ mod dashboards;
 mod day;
 mod docs;
 mod dotenv;
+mod forward_auth;
 mod gauges;
 mod golden;
 mod harness;

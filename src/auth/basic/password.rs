@@ -90,6 +90,9 @@ impl Hash {
         if exposed.starts_with("$argon2id$") {
             return argon2id(exposed).map(|hash| Self::Argon2id(Box::new(hash)));
         }
+        if exposed.trim().is_empty() {
+            return Err("has no hash".into());
+        }
         let kind = OTHER_HASHES.iter().find(|(start, _)| exposed.starts_with(start)).map(|(_, kind)| *kind);
         Err(match kind {
             Some(kind) => format!("is hashed with {kind}; use bcrypt (htpasswd -B) or argon2id"),
