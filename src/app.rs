@@ -1,5 +1,6 @@
 //! The composition root: build, bind, spawn, drain. The only module that names every part.
 
+pub mod backfill;
 pub mod descriptors;
 pub mod guard;
 pub mod login;
@@ -211,7 +212,7 @@ async fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, Surface)>> {
         let is_tls = config.tls.as_ref().is_some_and(|tls| *surface != Surface::Public || tls.on_public);
         let scheme = if is_tls { "https" } else { "http" };
         let families = listeners.last().and_then(|(listener, _)| listener.families());
-        let paths = surface.paths(&config.listen.metrics_path);
+        let paths = surface.paths(&config.listen.metrics_path, config.guard.forward.is_some());
         info!(%address, scheme, families, "listening: {paths}");
         if surface_is_open(config, *surface) && !address.is_local() {
             let path = &config.listen.metrics_path;

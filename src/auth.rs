@@ -1,7 +1,7 @@
-//! Who may read `/metrics`: the authorizers, and the policy that makes one decision of their verdicts.
+//! Who may read `/metrics`, and what a proxy asks about: the authorizers, and the policy that makes one decision of their verdicts.
 //!
 //! Invariants:
-//! - [`policy::Policy::authorize`] is the only maker of a [`policy::Permit`], and it takes the [`policy::Admission`] that
+//! - [`policy::Policy::authorize`] (and `open`, for what a rule makes public) are the only makers of a [`policy::Permit`], and take the [`policy::Admission`] that
 //!   only [`policy::Policy::admit`] makes: a handler that takes a `Permit` cannot be reached past a check.
 //! - The first *Allow* wins, else the most specific *Deny*; the order of authorizers never changes the outcome.
 //! - A refusal is a value of a closed set ([`Reason`]), never a text.
@@ -26,6 +26,7 @@ pub mod jwt;
 pub mod metrics;
 pub mod policy;
 pub mod reason;
+pub mod resource;
 pub mod session;
 pub mod subject;
 
@@ -35,7 +36,7 @@ use futures_util::future::BoxFuture;
 
 use caller::Caller;
 use reason::Reason;
-use subject::Subject;
+use subject::{Role, Subject};
 
 /// How a caller was let in or refused: the metric label `method`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,11 +67,13 @@ impl Method {
 }
 
 /// What one authorizer says of one caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// This caller shows nothing that this authorizer judges.
     Abstain,
     Allow,
+    /// Allows somebody who is signed in, in this role.
+    AllowAs(Role),
     Deny(Reason),
 }
 

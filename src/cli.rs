@@ -1,5 +1,7 @@
-//! The command line: `serve`, `demo`, `once`, `report`, `check-config`, `settings`, `healthcheck`, one function each.
+//! The command line: `serve`, `demo`, `once`, `backfill`, `report`, `check-config`, `settings`, `healthcheck`, one
+//! function each.
 
+pub mod backfill;
 pub mod check_config;
 mod connect;
 pub mod healthcheck;
@@ -81,6 +83,17 @@ enum Command {
         #[arg(long, value_name = "RFC3339", value_parser = instant)]
         at: Option<SystemTime>,
     },
+    /// Write what the metrics were at instants of the past, for Prometheus: as OpenMetrics with timestamps.
+    ///
+    /// What a metric was at an instant is computed from the documents that exist now and were created by then. What
+    /// cannot be known of the past is left out. `promtool tsdb create-blocks-from openmetrics` makes blocks of the output.
+    #[command(after_long_help = help::ending(
+        &["MONGO_URI", "MONGO_DATABASE", "TENANT_ID", "EMIT_PER_USER_METRICS", "METRICS_MAX_LABEL_VALUES"],
+        "MONGO_URI=mongodb://localhost:27017/LibreChat librechat-exporter backfill --from 2025-01-01 --step 1h \\\n    \
+         --label job=librechat --label instance=librechat:9087 --output librechat.om\n  \
+         promtool tsdb create-blocks-from openmetrics --max-block-duration=504h librechat.om data",
+    ))]
+    Backfill(backfill::Arguments),
     /// Print usage and cost of a period, by user, group, domain, model, agent or day, and exit.
     #[command(after_long_help = help::ending(
         &["MONGO_URI", "MONGO_DATABASE", "TENANT_ID", "TIMEZONE", "USER_LABEL", "ANONYMIZE_EMAIL_LABEL"],
@@ -145,6 +158,7 @@ pub fn main() -> ExitCode {
     let needs = match &command {
         Command::Demo { .. } => Needs::Nothing,
         Command::Report(options) if options.demo => Needs::Nothing,
+        Command::Backfill(arguments) if arguments.is_of_demo() => Needs::Nothing,
         _ => Needs::Mongo,
     };
     match command {
@@ -169,7 +183,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
     let format = config.log_format.unwrap_or_else(logging::LogFormat::fitting);
     logging::init(config.log_level, format, vars::environment::wants_colors());
-    if !matches!(command, Command::Once { .. } | Command::Report(_)) {
+    if !matches!(command, Command::Once { .. } | Command::Backfill(_) | Command::Report(_)) {
         info!("librechat-exporter {VERSION_AND_COMMIT}");
     }
     for note in &config.notes {
@@ -180,6 +194,7 @@ fn dispatch(command: &Command, mut config: Config) -> anyhow::Result<ExitCode> {
     }
     let ended = match command {
         Command::Once { at } => return once(config, *at),
+        Command::Backfill(arguments) => return backfill::backfill(config, arguments),
         Command::Report(options) => return report::run(options, config),
         Command::Demo { seed, .. } => {
             let demo = Arc::new(Demo::new(*seed, clock::now));

@@ -84,10 +84,7 @@ pub fn client_address(
     trust: &TrustProxy,
     header: ProxyHeader,
 ) -> ClientAddress {
-    let peer = match peer {
-        Peer::Tcp(address) => Some(address.to_canonical()),
-        Peer::Unix => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)).filter(|address| trust.lists(*address)),
-    };
+    let peer = address_of(peer, trust);
     // Lines and hops both in reverse: RFC 9110 section 5.3 joins the lines in order.
     match header {
         ProxyHeader::XForwardedFor => {
@@ -98,6 +95,18 @@ pub fn client_address(
             let lines = headers.get_all(header::FORWARDED).iter().rev().map(HeaderValue::as_bytes);
             walk(peer, trust, lines.flat_map(forwarded::from_the_right))
         }
+    }
+}
+
+/// Whether the other end of the connection is itself a trusted proxy.
+pub fn is_proxy(peer: Peer, trust: &TrustProxy) -> bool {
+    trust.trusts(address_of(peer, trust), 0)
+}
+
+fn address_of(peer: Peer, trust: &TrustProxy) -> Option<IpAddr> {
+    match peer {
+        Peer::Tcp(address) => Some(address.to_canonical()),
+        Peer::Unix => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)).filter(|address| trust.lists(*address)),
     }
 }
 

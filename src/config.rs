@@ -4,6 +4,7 @@
 //! shows a secret. Nothing else reads the environment.
 
 pub mod areas;
+pub mod forward;
 pub mod guard;
 pub mod oauth2;
 pub mod secrets;
@@ -15,7 +16,9 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use self::areas::{Collection, Database, Guard, Limits, Listen, Log, OAuth2, Providers, Session, Tls, Web};
+use self::areas::{
+    Collection, Database, Forward, Guard, Limits, Listen, Log, OAuth2, Providers, Session, Tls, Web,
+};
 use self::guard::GuardSettings;
 use self::secrets::{Loaded, load};
 use self::web_config::WebConfig;
@@ -44,6 +47,7 @@ pub const VARIABLES: &[&[Variable]] = &[
     OAuth2::VARIABLES,
     Providers::VARIABLES,
     Session::VARIABLES,
+    Forward::VARIABLES,
     Limits::VARIABLES,
     Tls::VARIABLES,
     Log::VARIABLES,
@@ -132,7 +136,7 @@ impl Config {
         let mongo = mongo(vars, needs);
         let times = times(vars);
         let listen = listen(vars);
-        let guard = guard::read(vars, users);
+        let guard = guard::read(vars, users, &listen);
         let limits = limits(vars);
         let tls = tls::read(vars, offer);
         let log = Log::read(vars);

@@ -13,6 +13,7 @@ pub mod buckets;
 pub mod cap;
 pub mod classic;
 pub mod family;
+pub mod history;
 pub mod label;
 pub mod limit;
 pub mod native;

@@ -1,8 +1,8 @@
 //! The served surface: which paths are on which listener, and what every answer has in common.
 //!
 //! Invariants:
-//! - `/metrics` is served by a handler that takes a [`Permit`](crate::auth::policy::Permit); extracting one runs the
-//!   whole guard.
+//! - `/metrics` and `/auth` are served by handlers that take a [`Permit`](crate::auth::policy::Permit); extracting one runs
+//!   the whole guard.
 //! - Every answer that we make carries `Cache-Control: no-store` and `X-Content-Type-Options: nosniff`; none names the
 //!   software. A refusal's body is its status phrase.
 //! - Unknown paths and methods answer the same with and without credentials.
@@ -17,6 +17,7 @@
 
 pub mod connections;
 pub mod deadline;
+pub mod forward;
 pub mod guard;
 pub mod handshakes;
 pub mod head;
@@ -69,17 +70,18 @@ pub enum Surface {
     Whole,
     /// `PORT` when `METRICS_PORT` is another: all but `/metrics`.
     Public,
-    /// `METRICS_PORT`: `/metrics` and the landing page.
+    /// `METRICS_PORT`: `/metrics`, `/auth` where it is on, and the landing page.
     Metrics,
 }
 
 impl Surface {
     /// The paths, in words.
-    pub fn paths(self, metrics: &path::MetricsPath) -> String {
+    pub fn paths(self, metrics: &path::MetricsPath, answers_proxies: bool) -> String {
+        let auth = if answers_proxies { ", /auth for proxies" } else { "" };
         match self {
-            Self::Whole => format!("{metrics}, /health, /livez and /readyz"),
+            Self::Whole => format!("{metrics}{auth}, /health, /livez and /readyz"),
             Self::Public => format!("/health, /livez and /readyz, but not {metrics}"),
-            Self::Metrics => metrics.to_string(),
+            Self::Metrics => format!("{metrics}{auth}"),
         }
     }
 
@@ -103,6 +105,9 @@ pub fn router(surface: Surface, site: Arc<Site>) -> Router {
     }
     if surface.has_metrics() {
         router = router.route(site.metrics_path.as_str(), only_get(metrics::metrics));
+        if site.guard.forward.is_some() {
+            router = router.route(forward::PATH, forward::routes());
+        }
     }
     router
         .fallback(|| async { refusal::of(StatusCode::NOT_FOUND) })
@@ -115,7 +120,7 @@ where
     H: Handler<T, Arc<Site>>,
     T: 'static,
 {
-    get(handler).fallback(|| async { refusal::method_not_allowed() })
+    get(handler).fallback(|| async { refusal::method_not_allowed("GET, HEAD") })
 }
 
 /// What a panic said may hold anything; it goes nowhere but into the hook that the standard library runs.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,6 +22,7 @@ use librechat_exporter::librechat::source::Source as _;
 use librechat_exporter::librechat::status::Status;
 use librechat_exporter::librechat::sync::Sync;
 use prometheus_client::registry::Registry;
+use time::OffsetDateTime;
 
 const START: u64 = 1_795_247_940;
 
@@ -155,4 +157,86 @@ async fn every_family_has_samples_and_every_counter_moves() {
     }
     let ratios = of("librechat_prompt_cache_hit_ratio", Kind::Gauge, &minutes);
     assert!(ratios.values().any(|ratio| *ratio > 0.2), "{ratios:?}");
+}
+
+/// Runs `backfill --demo` in a folder of its own, with more options.
+fn backfill(options: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_librechat-exporter"));
+    command.args(["backfill", "--demo"]).args(options).env_clear().env("LOG_FORMAT", "text");
+    command.env("TMPDIR", folder).current_dir(folder).output().unwrap()
+}
+
+/// The date of so many days ago.
+#[expect(clippy::disallowed_methods, reason = "what is built reads the clock, too")]
+fn days_ago(days: u64) -> String {
+    let at = OffsetDateTime::from(SystemTime::now() - Duration::from_secs(days * 86_400));
+    at.date().to_string()
+}
+
+#[test]
+fn issue_15_what_backfill_cannot_do_is_said_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (week, today) = (days_ago(7), days_ago(0));
+    let from = ["--from", &week];
+    let cases: [(&[&str], &[&str]); 16] = [
+        (&[], &["--from"]),
+        (&from, &["--step"]),
+        (&["--from", &week, "--to", &days_ago(8), "--step", "1h"], &["--to", "is before --from"]),
+        (&["--from", "2999-01-01", "--step", "1h"], &["--from 2999", "future"]),
+        (&["--from", &week, "--to", "2999-01-01", "--step", "1h"], &["--to 2999", "future"]),
+        (&["--from", &week, "--step", "30s"], &["--step", "points", "11000", "at least"]),
+        (&["--from", &week, "--step", "0"], &["--step"]),
+        (&["--from", &week, "--step", "1h500ms"], &["--step", "whole seconds"]),
+        (&["--from", &week, "--step", "60"], &["--step", "needs a unit"]),
+        (&["--from", &week, "--step", "daily"], &["--step", "1h"]),
+        (&["--from", "yesterday", "--step", "1h"], &["--from", "2026-01-31"]),
+        (&["--from", &week, "--step", "1d", "--label", "job"], &["--label", "job=librechat"]),
+        (&["--from", &week, "--step", "1d", "--label", "a-b=c"], &["--label", "a-b"]),
+        (&["--from", &week, "--step", "1d", "--label", "model=c"], &["--label", "model"]),
+        (&["--from", &week, "--step", "1d", "--label", "le=c"], &["--label", "le"]),
+        (&["--from", &week, "--step", "1d", "--format", "csv"], &["--format"]),
+    ];
+    for (options, words) in cases {
+        for output in [&[][..], &["--output", "history.om"]] {
+            let outcome = backfill(&[options, output].concat(), folder.path());
+            let said = String::from_utf8(outcome.stderr).unwrap();
+            assert_eq!(outcome.status.code(), Some(2), "{options:?}: {said}");
+            assert!(words.iter().all(|word| said.contains(word)), "{options:?}: {said}");
+            assert!(outcome.stdout.is_empty(), "{options:?}");
+        }
+    }
+    let unwritable = ["--from", &today, "--step", "1d", "--output"];
+    for output in [".", "gone/history.om", "/proc/history.om"] {
+        let outcome = backfill(&[&unwritable[..], &[output]].concat(), folder.path());
+        let said = String::from_utf8(outcome.stderr).unwrap();
+        assert_eq!(outcome.status.code(), Some(1), "{output}: {said}");
+        assert!(said.contains("--output"), "{output}: {said}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something was written");
+}
+
+#[test]
+fn issue_15_backfill_replaces_a_file_as_a_whole_and_writes_to_what_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("history.om");
+    let link = folder.path().join("link.om");
+    fs::write(&file, "what was there").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let week = days_ago(7);
+    let options = ["--from", &week, "--step", "2d", "--label", "job=demo"];
+    let printed = backfill(&options, folder.path());
+    assert!(printed.status.success(), "{printed:?}");
+    let replaced = backfill(&[&options[..], &["--output", "link.om"]].concat(), folder.path());
+    assert!(replaced.status.success() && replaced.stdout.is_empty(), "{replaced:?}");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    for text in [String::from_utf8(printed.stdout).unwrap(), fs::read_to_string(&file).unwrap()] {
+        assert!(text.ends_with("\n# EOF\n"));
+        assert_eq!(text.matches("librechat_message_count{job=\"demo\"} ").count(), 4);
+    }
+    let device = backfill(&[&options[..], &["--output", "/dev/stdout"]].concat(), folder.path());
+    assert!(device.status.success() && device.stdout.ends_with(b"# EOF\n"), "{:?}", device.status);
+    let mut left: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["history.om", "link.om"]);
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use mongodb::Database;
+use mongodb::bson::DateTime;
 use procfs::process::Process;
 use tokio::time::sleep;
 
@@ -89,20 +90,35 @@ pub(crate) async fn watch(database: &Database, uri: &str, plan: &Plan) -> Column
     watched.lag(plan, &mut column).await;
     column.push(("peak memory", format!("{:.0} MiB", machine::peak(&watched.exporter_process))));
     drop(watched);
-    column.push(once(uri, natural).await);
+    let (row, took) = once(uri, natural).await;
+    column.push(row);
+    column.push(backfill(uri, took).await);
     column
 }
 
 /// The same fold without pauses.
-async fn once(uri: &str, baseline: Duration) -> (&'static str, String) {
+async fn once(uri: &str, baseline: Duration) -> ((&'static str, String), f64) {
     let start = Instant::now();
     let outcome = Exporter::run(&["once"], &[("MONGO_URI", uri)]).await;
     assert!(outcome.status.success(), "{}", outcome.stderr);
     let took = start.elapsed().as_secs_f64();
-    (
-        "`once`, which is not paced",
-        format!("{took:.1} s, {:.2} times the driver alone as they lie", took / baseline.as_secs_f64()),
-    )
+    let times =
+        format!("{took:.1} s, {:.2} times the driver alone as they lie", took / baseline.as_secs_f64());
+    (("`once`, which is not paced", times), took)
+}
+
+/// As many instants as two years have days, over all that there is: a year, so that twice as much lies in each window.
+async fn backfill(uri: &str, once: f64) -> (&'static str, String) {
+    let day = |millis: i64| DateTime::from_millis(millis).try_to_rfc3339_string().unwrap()[..10].to_owned();
+    let from = day(now() - 365 * 86_400_000);
+    let start = Instant::now();
+    // A device: what is measured is not the disk.
+    let arguments =
+        ["backfill", "--from", &from, "--step", "12h", "--label", "job=bench", "--output", "/dev/null"];
+    let outcome = Exporter::run(&arguments, &[("MONGO_URI", uri)]).await;
+    assert!(outcome.status.success(), "{}", outcome.stderr);
+    let took = start.elapsed().as_secs_f64();
+    ("`backfill`, 730 instants", format!("{took:.1} s, {:.2} times `once`", took / once))
 }
 
 impl Watched<'_> {

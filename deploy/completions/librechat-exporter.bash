@@ -16,6 +16,9 @@ _librechat-exporter() {
             ",$1")
                 cmd="librechat__exporter"
                 ;;
+            librechat__exporter,backfill)
+                cmd="librechat__exporter__backfill"
+                ;;
             librechat__exporter,check-config)
                 cmd="librechat__exporter__check__config"
                 ;;
@@ -31,11 +34,17 @@ _librechat-exporter() {
             librechat__exporter,once)
                 cmd="librechat__exporter__once"
                 ;;
+            librechat__exporter,report)
+                cmd="librechat__exporter__report"
+                ;;
             librechat__exporter,serve)
                 cmd="librechat__exporter__serve"
                 ;;
             librechat__exporter,settings)
                 cmd="librechat__exporter__settings"
+                ;;
+            librechat__exporter__help,backfill)
+                cmd="librechat__exporter__help__backfill"
                 ;;
             librechat__exporter__help,check-config)
                 cmd="librechat__exporter__help__check__config"
@@ -52,6 +61,9 @@ _librechat-exporter() {
             librechat__exporter__help,once)
                 cmd="librechat__exporter__help__once"
                 ;;
+            librechat__exporter__help,report)
+                cmd="librechat__exporter__help__report"
+                ;;
             librechat__exporter__help,serve)
                 cmd="librechat__exporter__help__serve"
                 ;;
@@ -65,12 +77,50 @@ _librechat-exporter() {
 
     case "${cmd}" in
         librechat__exporter)
-            opts="-h -V --help --version serve demo once check-config settings healthcheck help"
+            opts="-h -V --help --version serve demo once backfill report check-config settings healthcheck help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        librechat__exporter__backfill)
+            opts="-h --from --to --step --label --output --demo --seed --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --step)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -133,8 +183,22 @@ _librechat-exporter() {
             return 0
             ;;
         librechat__exporter__help)
-            opts="serve demo once check-config settings healthcheck help"
+            opts="serve demo once backfill report check-config settings healthcheck help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        librechat__exporter__help__backfill)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -216,6 +280,20 @@ _librechat-exporter() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        librechat__exporter__help__report)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         librechat__exporter__help__serve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -252,6 +330,44 @@ _librechat-exporter() {
             fi
             case "${prev}" in
                 --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        librechat__exporter__report)
+            opts="-h --from --to --by --format --currency --rate --demo --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table csv json markdown html" -- "${cur}"))
+                    return 0
+                    ;;
+                --currency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

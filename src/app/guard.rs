@@ -15,26 +15,31 @@ use crate::auth::jwks::metrics::Metrics as KeyMetrics;
 use crate::auth::jwt::settings::Settings;
 use crate::auth::metrics::Decisions;
 use crate::auth::policy::Policy;
+use crate::auth::resource::Resource;
 use crate::auth::session::secret::SessionSecret;
 use crate::auth::session::{Directory, Session};
+use crate::config::forward::file::{LARGEST_FILE, parse};
+use crate::config::forward::{ForwardSettings, RulesFile};
 use crate::config::guard::GuardSettings;
 use crate::config::web_config::users_again;
 use crate::config::{LimitSettings, ListenSettings};
+use crate::http::forward::Forward;
 use crate::http::guard::Guard;
 use crate::http::guard::allow_log::AllowLog;
-use crate::http::guard::limits::Limits;
+use crate::http::guard::limits::{Limits, Rates};
 use crate::http::guard::locked::LockedAddresses;
 use crate::http::guard::reject_log::{LockLog, RejectLog};
 use crate::limit::known_good::KnownGood;
 use crate::limit::lockout::Lockout;
 use crate::limit::rate::Rate;
 use crate::reload::Watch;
-use crate::secret::DigestKey;
+use crate::secret::document::Document;
+use crate::secret::{DigestKey, Live};
 use crate::telemetry::clock;
 
 /// Builds the guard; whatever of it comes from files is added to `watches`.
 pub fn build(
-    settings: GuardSettings,
+    mut settings: GuardSettings,
     limits: &LimitSettings,
     listen: &ListenSettings,
     directory: Arc<dyn Directory>,
@@ -42,6 +47,15 @@ pub fn build(
     watches: &mut Vec<Watch>,
 ) -> anyhow::Result<Guard> {
     let rate = |max| Some(Rate::new(max, limits.window));
+    let forward = settings.forward.take();
+    let rates = Rates {
+        metrics: limits.metrics.and_then(rate),
+        auth: forward.as_ref().and_then(|forward| forward.rate).and_then(rate),
+        refusals: limits.metrics.and_then(rate),
+        health: limits.health.and_then(rate),
+    };
+    let resources: &[Resource] =
+        if forward.is_some() { &[Resource::Metrics, Resource::ForwardAuth] } else { &[Resource::Metrics] };
     let lockout = limits.lockout.map(|(attempts, ttl)| Arc::new(Lockout::new(attempts, ttl)));
     LockedAddresses::register(lockout.clone(), registry);
     let rejects = RejectLog::new(settings.log_rejects);
@@ -59,17 +73,35 @@ pub fn build(
         policy,
         trust: listen.trust.clone(),
         header: listen.header,
-        limits: Limits::register(|| limits.metrics.and_then(rate), limits.health.and_then(rate), registry),
+        limits: Limits::register(rates, resources, registry),
         lockout,
         known_good: KnownGood::default(),
         digests: DigestKey::new().map_err(anyhow::Error::msg)?,
         login,
-        decisions: Decisions::register(registry),
+        forward: forward.map(|forward| self::forward(forward, watches)),
+        decisions: Decisions::register(resources, registry),
         rejects,
         locks: LockLog::default(),
         allows,
         hosts,
     })
+}
+
+/// Rules that replace those in force are checked as at the start.
+fn forward(settings: ForwardSettings, watches: &mut Vec<Watch>) -> Forward {
+    let rules = settings.rules.map(|RulesFile { rules, path, document, methods }| {
+        let slot = Arc::new(Live::new(rules));
+        let watched = Arc::clone(&slot);
+        let read = move || Document::read(&path, LARGEST_FILE);
+        let replace = move |document: Document| {
+            let rules = parse(document.bytes(), &methods).map_err(|problems| problems.join("; "))?;
+            watched.replace(rules);
+            Ok::<(), String>(())
+        };
+        watches.push(Watch::new("FORWARD_AUTH_RULES_FILE", &document, read, replace));
+        slot
+    });
+    Forward { return_hosts: settings.return_hosts, rules }
 }
 
 /// What a reload brings is remarked on as at the start.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use subtle::Choice;
 
+use super::basic::not_a_hash::is_hash;
 use super::caller::Caller;
 use super::reason::Reason;
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
@@ -42,7 +43,12 @@ impl Tokens {
 pub fn weakness(text: &str) -> Option<&'static str> {
     const PLACEHOLDERS: [&str; 8] =
         ["changeme", "change-me", "secret", "token", "password", "<token>", "your-token-here", "example"];
-    if lines(text).any(|token| PLACEHOLDERS.contains(&token.to_ascii_lowercase().as_str())) {
+    // `${TOKEN}`, `{{ .Values.token }}`, `<your token>`: nobody filled them in, and everybody knows them.
+    let is_template = |token: &str| {
+        token.contains("${") || token.contains("{{") || token.starts_with('<') && token.ends_with('>')
+    };
+    let is_placeholder = |token: &str| PLACEHOLDERS.contains(&token.to_ascii_lowercase().as_str());
+    if lines(text).any(|token| is_placeholder(token) || is_template(token)) {
         return Some("looks like a placeholder; make one with `openssl rand -hex 32`");
     }
     lines(text)
@@ -60,6 +66,9 @@ fn check(token: &str) -> Result<(), String> {
     }
     if is_quoted(token) {
         return Err(QUOTED.into());
+    }
+    if is_hash(token) && token.len() > 20 {
+        return Err("is a hash: a token is compared as it is, so whoever saw the hash could send it; give the token itself".into());
     }
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(
@@ -132,6 +141,8 @@ mod tests {
             "canary token",
             "canary\u{7f}",
             "can\u{e4}ry",
+            "$2y$10$canarycanarycanarycana",
+            "$argon2id$v=19$m=65536,t=3,p=4$canary",
         ] {
             let error = Tokens::parse(text).unwrap_err();
             assert!(!error.contains("can\u{e4}ry") && !error.contains("canary"), "{error}");
@@ -141,6 +152,9 @@ mod tests {
     #[test]
     fn warns_of_short_tokens_and_placeholders() {
         assert!(weakness("short").is_some());
+        for template in ["${METRICS_BEARER_TOKEN}", "{{ .Values.metricsToken }}", "<paste your token here>"] {
+            assert!(weakness(template).unwrap().contains("placeholder"), "{template}");
+        }
         assert!(weakness("0123456789abcdef0123\nchangeme").is_some());
         assert!(weakness("0123456789abcdef0123").is_none());
     }

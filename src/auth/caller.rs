@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use http::{HeaderMap, header};
 
 use super::reason::Reason;
+use super::session::Roles;
 
 /// The SHA-256 of a certificate.
 pub type CertificateDigest = [u8; 32];
@@ -15,6 +16,8 @@ pub struct Caller<'r> {
     /// The client's address, as far as it is known; for budgets per client, never for deciding on its own.
     pub address: Option<IpAddr>,
     pub credentials: Credentials<'r>,
+    /// The roles that a login must have for what is asked; `None` is those of the settings.
+    pub roles: Option<&'r Roles>,
     /// All header lines, for authorizers that read a cookie.
     pub headers: &'r HeaderMap,
     /// Of the certificate whose key the client proved in the TLS handshake.
@@ -39,8 +42,13 @@ impl<'r> Caller<'r> {
             lines.next().map_or(Credentials::Missing, |line| Credentials::parse(line.as_bytes()));
         match lines.next() {
             Some(_) => Err(Reason::RepeatedAuthorization),
-            None => Ok(Self { address, credentials, headers, certificate: None }),
+            None => Ok(Self { address, credentials, roles: None, headers, certificate: None }),
         }
+    }
+
+    /// The same, for something that other roles may have than those of the settings.
+    pub fn with_roles(self, roles: Option<&'r Roles>) -> Self {
+        Self { roles, ..self }
     }
 
     /// The same caller on a connection that was made with this certificate.

@@ -8,23 +8,25 @@ use prometheus_client::registry::Registry;
 use super::Method;
 use super::policy::{Denial, Permit};
 use super::reason::Reason;
+use super::resource::Resource;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
+    endpoint: &'static str,
     method: &'static str,
     outcome: &'static str,
     reason: &'static str,
 }
 
 impl Labels {
-    fn allow(method: Method) -> Self {
-        Self { method: method.label(), outcome: "allow", reason: "authorized" }
+    fn allow(resource: Resource, method: Method) -> Self {
+        Self { endpoint: resource.label(), method: method.label(), outcome: "allow", reason: "authorized" }
     }
 
     /// A 503 is an `error`: the caller may well be one who may read.
-    fn deny(method: Method, reason: Reason) -> Self {
+    fn deny(resource: Resource, method: Method, reason: Reason) -> Self {
         let outcome = if reason.status().is_server_error() { "error" } else { "deny" };
-        Self { method: method.label(), outcome, reason: reason.label() }
+        Self { endpoint: resource.label(), method: method.label(), outcome, reason: reason.label() }
     }
 }
 
@@ -33,25 +35,38 @@ impl Labels {
 pub struct Decisions(Family<Labels, Counter>);
 
 impl Decisions {
-    pub fn register(registry: &mut Registry) -> Self {
+    pub fn register(resources: &[Resource], registry: &mut Registry) -> Self {
         let requests = Family::<Labels, Counter>::default();
-        for method in Method::ALL {
-            let _ = requests.get_or_create(&Labels::allow(*method));
-        }
-        for reason in Reason::ALL {
-            for method in reason.methods() {
-                let _ = requests.get_or_create(&Labels::deny(*method, *reason));
+        for resource in resources {
+            for method in Method::ALL {
+                let _ = requests.get_or_create(&Labels::allow(*resource, *method));
+            }
+            for reason in Reason::ALL.iter().filter(|reason| can_refuse(*resource, **reason)) {
+                for method in reason.methods() {
+                    let _ = requests.get_or_create(&Labels::deny(*resource, *method, *reason));
+                }
             }
         }
         registry.register("auth_requests", "Decisions on requests for what is guarded", requests.clone());
         Self(requests)
     }
 
-    pub fn allow(&self, permit: &Permit) {
-        self.0.get_or_create(&Labels::allow(permit.method())).inc();
+    pub fn allow(&self, resource: Resource, permit: &Permit) {
+        self.0.get_or_create(&Labels::allow(resource, permit.method())).inc();
     }
 
-    pub fn deny(&self, denial: Denial) {
-        self.0.get_or_create(&Labels::deny(denial.method, denial.reason)).inc();
+    pub fn deny(&self, resource: Resource, denial: Denial) {
+        self.0.get_or_create(&Labels::deny(resource, denial.method, denial.reason)).inc();
+    }
+}
+
+/// The names of what stands behind a proxy are not ours; only there are requests described.
+const fn can_refuse(resource: Resource, reason: Reason) -> bool {
+    match reason {
+        Reason::HostNotAllowed => matches!(resource, Resource::Metrics),
+        Reason::UnclearRequest | Reason::DeniedByRules | Reason::MethodNotAllowed => {
+            matches!(resource, Resource::ForwardAuth)
+        }
+        _ => true,
     }
 }

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use super::allowlist::AllowList;
 use super::caller::{Caller, Credentials};
 use super::reason::{BearerError, Reason};
-use super::subject::Subject;
+use super::subject::{Role, Subject};
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
 use crate::network::shares::Shares;
 use crate::secret::{DigestKey, Fingerprint};
@@ -19,12 +19,13 @@ use crate::secret::{DigestKey, Fingerprint};
 const WAITING: usize = 512;
 const WAITING_OF_ONE_CLIENT: usize = 64;
 
-/// The right to read what is guarded. Only [`Policy::authorize`] makes one.
+/// The right to read what is guarded. Only [`Policy`] makes one, of an [`Admission`].
 #[derive(Debug)]
 #[must_use]
 pub struct Permit {
     method: Method,
     subject: Option<Subject>,
+    role: Option<Role>,
 }
 
 impl Permit {
@@ -36,6 +37,11 @@ impl Permit {
     /// Who was let in, as far as the credential says.
     pub fn subject(&self) -> Option<&Subject> {
         self.subject.as_ref()
+    }
+
+    /// Who was let in, by which method and in which role.
+    pub fn into_parts(self) -> (Method, Option<Subject>, Option<Role>) {
+        (self.method, self.subject, self.role)
     }
 
     /// Whether a credential was judged good, not an address alone.
@@ -119,6 +125,11 @@ impl Policy {
         }
     }
 
+    /// The permit for what is open to whoever passes the gate: no credential is looked at.
+    pub fn open(&self, _admission: Admission) -> Permit {
+        Permit { method: Method::None, subject: None, role: None }
+    }
+
     /// Asks the authorizers. Ready at once unless a verdict has to be waited for; who waits holds a place, so that
     /// however many give up, only so many decisions are under way.
     ///
@@ -127,7 +138,7 @@ impl Policy {
     pub async fn authorize(&self, _admission: Admission, caller: &Caller<'_>) -> Result<Permit, Denial> {
         if self.authorizers.is_empty() {
             let method = if self.gate.is_some() { Method::AllowList } else { Method::None };
-            return Ok(Permit { method, subject: None });
+            return Ok(Permit { method, subject: None, role: None });
         }
         let mut denial = Denial::new(Method::None, nothing_to_judge(caller));
         for authorizer in &self.authorizers {
@@ -140,7 +151,12 @@ impl Policy {
                 },
             };
             match verdict {
-                Verdict::Allow => return Ok(Permit { method, subject: authorizer.subject(caller) }),
+                Verdict::Allow => {
+                    return Ok(Permit { method, subject: authorizer.subject(caller), role: None });
+                }
+                Verdict::AllowAs(role) => {
+                    return Ok(Permit { method, subject: authorizer.subject(caller), role: Some(role) });
+                }
                 Verdict::Deny(reason) if reason > denial.reason => {
                     let retry_after = reason.status().is_server_error().then(|| authorizer.retry_after());
                     denial = Denial { method, reason, retry_after };
@@ -233,14 +249,14 @@ mod tests {
         }
 
         fn judge<'a>(&'a self, _caller: &'a Caller<'a>) -> Judgement<'a> {
-            Judgement::Now(self.1)
+            Judgement::Now(self.1.clone())
         }
     }
 
     async fn decide(verdicts: &[(Method, Verdict)]) -> Result<Method, Reason> {
         let authorizers = verdicts
             .iter()
-            .map(|(method, verdict)| Box::new(Always(*method, *verdict, None)) as Box<dyn Authorizer>)
+            .map(|(method, verdict)| Box::new(Always(*method, verdict.clone(), None)) as Box<dyn Authorizer>)
             .collect();
         let policy = Policy::new(None, authorizers);
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static("Bearer x"))]);
@@ -255,15 +271,15 @@ mod tests {
 
     #[tokio::test]
     async fn order_never_changes_the_outcome() {
-        let allow = (Method::Bearer, Verdict::Allow);
-        let abstain = (Method::Basic, Verdict::Abstain);
-        let guess = (Method::Bearer, Verdict::Deny(Reason::WrongToken));
-        let expired = (Method::Jwt, Verdict::Deny(Reason::Expired));
+        let allow = || (Method::Bearer, Verdict::Allow);
+        let abstain = || (Method::Basic, Verdict::Abstain);
+        let guess = || (Method::Bearer, Verdict::Deny(Reason::WrongToken));
+        let expired = || (Method::Jwt, Verdict::Deny(Reason::Expired));
         let cases = [
-            (vec![allow, guess, abstain], Ok(Method::Bearer)),
-            (vec![guess, expired, abstain], Err(Reason::Expired)),
-            (vec![abstain, guess], Err(Reason::WrongToken)),
-            (vec![abstain], Err(Reason::UnsupportedScheme)),
+            (vec![allow(), guess(), abstain()], Ok(Method::Bearer)),
+            (vec![guess(), expired(), abstain()], Err(Reason::Expired)),
+            (vec![abstain(), guess()], Err(Reason::WrongToken)),
+            (vec![abstain()], Err(Reason::UnsupportedScheme)),
         ];
         for (mut verdicts, expected) in cases {
             for _ in 0..verdicts.len() {

@@ -61,6 +61,8 @@ reasons! {
     Locked => "locked", TOO_MANY_REQUESTS, None, guess: false, by: [None];
     /// `Host` is not a name by which this may be asked for.
     HostNotAllowed => "host_not_allowed", MISDIRECTED_REQUEST, None, guess: false, by: [None];
+    /// A proxy asks about a request that it does not describe, or in a way that can be read as another.
+    UnclearRequest => "unclear_request", BAD_REQUEST, None, guess: false, by: [None];
     /// The allow-list does not hold this address, or the address could not be established.
     AddressNotAllowed => "address_not_allowed", FORBIDDEN, None, guess: false, by: [AllowList];
     /// A session cookie that LibreChat did not sign, or that lacks its claims.
@@ -116,6 +118,10 @@ reasons! {
     InsufficientScope => "insufficient_scope", FORBIDDEN, InsufficientScope, guess: false, by: [Jwt];
     /// A good token without a claim that `METRICS_OAUTH2_REQUIRED_CLAIMS` asks for.
     ClaimMismatch => "claim_mismatch", FORBIDDEN, None, guess: false, by: [Jwt];
+    /// No rule of `FORWARD_AUTH_RULES_FILE` lets anybody have this.
+    DeniedByRules => "denied_by_rules", FORBIDDEN, None, guess: false, by: [None];
+    /// A good credential, of a kind that the rule does not take.
+    MethodNotAllowed => "method_not_allowed", FORBIDDEN, None, guess: false, by: [Bearer, Basic, Jwt, Session];
     /// What the decision needs (keys of the issuer, LibreChat's database) cannot be reached.
     Unavailable => "unavailable", SERVICE_UNAVAILABLE, None, guess: false, by: [Jwt, Session];
 }

@@ -18,6 +18,7 @@ pub mod secret;
 mod testing;
 mod token;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -32,7 +33,7 @@ use self::secret::SessionSecret;
 use self::token::Login;
 use super::caller::Caller;
 use super::reason::Reason;
-use super::subject::Subject;
+use super::subject::{Role, Subject};
 use super::{Authorizer, Challenge, Judgement, Method, Verdict};
 use crate::secret::Live;
 
@@ -88,16 +89,27 @@ impl Roles {
     /// That there is no name.
     pub fn parse(text: &str) -> Result<Self, String> {
         let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-        let names: Vec<String> = names.map(str::to_owned).collect();
-        if names.is_empty() {
-            return Err("is set but names no role".into());
+        Self::of(names).map_err(|_| "is set but names no role".into())
+    }
+
+    /// # Errors
+    /// That there is no name, or one without a character.
+    pub fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<Self, String> {
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        if names.is_empty() || names.iter().any(String::is_empty) {
+            return Err("has no name".into());
         }
         Ok(Self(names))
     }
 
-    fn contain(&self, role: Option<&str>) -> bool {
-        let role = role.unwrap_or("USER");
+    fn contain(&self, role: &str) -> bool {
         self.0.iter().any(|name| name == role)
+    }
+}
+
+impl fmt::Display for Roles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
     }
 }
 
@@ -105,6 +117,13 @@ impl Default for Roles {
     fn default() -> Self {
         Self(vec!["ADMIN".into()])
     }
+}
+
+/// A yes of the database.
+#[derive(Clone, Debug)]
+struct Believed {
+    until: SystemTime,
+    role: Role,
 }
 
 /// Lets in whoever is signed in to LibreChat in one of the roles.
@@ -115,11 +134,11 @@ pub struct Session {
     directory: Arc<dyn Directory>,
     now: Box<dyn Fn() -> SystemTime + Send + Sync>,
     patience: Duration,
-    /// Until when a yes is believed. The cache drops an entry by its own, monotonic clock as well, so that turning the
+    /// What the database said yes to. The cache drops an entry by its own, monotonic clock as well, so that turning the
     /// wall clock back revives nothing.
     ///
     /// Kept for one refresh token, since the one that replaces it says nothing of it. The tenant is that of the process.
-    believed: Cache<(SessionKey, UserId, TokenHash), SystemTime>,
+    believed: Cache<(SessionKey, UserId, TokenHash), Believed>,
 }
 
 impl Session {
@@ -149,19 +168,21 @@ impl Session {
         }
     }
 
-    fn is_believed(&self, login: &Login, now: SystemTime) -> bool {
-        self.believed.get(&login.key()).is_some_and(|until| now < until)
+    /// The role of somebody whom the database knew a moment ago.
+    fn believed(&self, login: &Login, now: SystemTime) -> Option<Role> {
+        let believed = self.believed.get(&login.key())?;
+        (now < believed.until).then_some(believed.role)
     }
 
-    async fn ask(&self, login: Login) -> Verdict {
+    async fn ask(&self, login: Login, roles: &Roles) -> Verdict {
         match timeout(self.patience, self.directory.session(login.session, login.user)).await {
-            Ok(Ok(Some(found))) => self.decide(&login, &found),
+            Ok(Ok(Some(found))) => self.decide(&login, &found, roles),
             Ok(Ok(None)) => Verdict::Deny(Reason::SessionRevoked),
             Ok(Err(Unreachable)) | Err(_) => Verdict::Deny(Reason::Unavailable),
         }
     }
 
-    fn decide(&self, login: &Login, found: &Found) -> Verdict {
+    fn decide(&self, login: &Login, found: &Found, roles: &Roles) -> Verdict {
         // Asking took a while: the clock is read again.
         let now = (self.now)();
         let mut until = login.expires_at.min(found.expires_at);
@@ -177,12 +198,13 @@ impl Session {
         if !found.is_of_tenant {
             return Verdict::Deny(Reason::TenantNotAllowed);
         }
-        if !self.roles.contain(found.role.as_deref()) {
+        let role = Role::new(found.role.as_deref().unwrap_or("USER"));
+        if !roles.contain(role.name()) {
             return Verdict::Deny(Reason::RoleNotAllowed);
         }
         let until = now.checked_add(BELIEVED).map_or(until, |limit| limit.min(until));
-        self.believed.insert(login.key(), until);
-        Verdict::Allow
+        self.believed.insert(login.key(), Believed { until, role: role.clone() });
+        Verdict::AllowAs(role)
     }
 }
 
@@ -210,10 +232,14 @@ impl Authorizer for Session {
 
     fn judge<'a>(&'a self, caller: &'a Caller<'a>) -> Judgement<'a> {
         let now = (self.now)();
+        let roles = caller.roles.unwrap_or(&self.roles);
         match self.login(caller, now) {
             Ok(None) => Judgement::Now(Verdict::Abstain),
-            Ok(Some(login)) if self.is_believed(&login, now) => Judgement::Now(Verdict::Allow),
-            Ok(Some(login)) => Judgement::Later(Box::pin(self.ask(login))),
+            Ok(Some(login)) => match self.believed(&login, now) {
+                Some(role) if roles.contain(role.name()) => Judgement::Now(Verdict::AllowAs(role)),
+                // Who was let in to something else may have been given the role since.
+                _ => Judgement::Later(Box::pin(self.ask(login, roles))),
+            },
             Err(reason) => Judgement::Now(Verdict::Deny(reason)),
         }
     }

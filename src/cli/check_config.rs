@@ -97,7 +97,18 @@ fn summary(config: &Config) -> String {
     } else {
         let _ = writeln!(text, "{path} asks, in this order: {}", methods.join(", "));
     }
-    text
+    text + &forward(config)
+}
+
+fn forward(config: &Config) -> String {
+    let Some(forward) = &config.guard.forward else { return String::new() };
+    let proxies = &config.listen.trust;
+    match &forward.rules {
+        None => format!("/auth decides for {proxies}: everything that they ask about asks the same\n"),
+        Some(file) => {
+            format!("/auth decides for {proxies} by the first of these rules that fits:\n{}", file.rules)
+        }
+    }
 }
 
 fn complain_softly(text: &str) {

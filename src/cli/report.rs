@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use super::{block_on, print};
+use super::{bad_configuration, block_on, print};
 use crate::app;
 use crate::config::Config;
 use crate::librechat::calendar::Calendar;
@@ -18,6 +18,7 @@ use crate::librechat::report::layout::{Currency, Sheet};
 use crate::librechat::report::{Query, report, text};
 use crate::librechat::scope::Options;
 use crate::telemetry::clock;
+use crate::vars::Problem;
 
 #[derive(Debug, Args)]
 pub struct ReportOptions {
@@ -61,24 +62,23 @@ fn rate(text: &str) -> Result<f64, String> {
 }
 
 impl ReportOptions {
-    fn query(&self, calendar: &Calendar) -> anyhow::Result<Query> {
+    /// # Errors
+    /// The option that makes no sense, and why.
+    fn query(&self, calendar: &Calendar) -> Result<Query, Problem> {
         let now = moment(clock::now());
         let instant = |option: &str, text: &Option<String>| match text {
             None => Ok(None),
             Some(text) => {
-                calendar.instant(text).map(Some).map_err(|error| anyhow::anyhow!("{option}: {error}"))
+                calendar.instant(text).map(Some).map_err(|error| Problem(format!("{option}: {error}")))
             }
         };
         let from = instant("--from", &self.from)?.unwrap_or_else(|| calendar.month_start(now));
         let to = instant("--to", &self.to)?.unwrap_or(now);
         if to <= from {
-            bail!(
-                "--to must be later than --from: {} is not after {}",
-                calendar.written(to),
-                calendar.written(from)
-            );
+            let (to, from) = (calendar.written(to), calendar.written(from));
+            return Err(Problem(format!("--to must be later than --from: {to} is not after {from}")));
         }
-        let by = By::new(self.by.clone()).map_err(|error| anyhow::anyhow!("--by: {error}"))?;
+        let by = By::new(self.by.clone()).map_err(|error| Problem(format!("--by: {error}")))?;
         Ok(Query { span: Span { from, until: to.before(1) }, by })
     }
 
@@ -92,7 +92,10 @@ impl ReportOptions {
 pub fn run(options: &ReportOptions, mut config: Config) -> anyhow::Result<ExitCode> {
     // Who asks has the database anyway: users are shown as the settings say, whether or not /metrics shows any.
     let labels = Options { per_user: Some(config.user_label), ..config.options.clone() };
-    let query = options.query(&labels.calendar)?;
+    let query = match options.query(&labels.calendar) {
+        Ok(query) => query,
+        Err(problem) => return Ok(bad_configuration(&[problem])),
+    };
     let found = if options.demo {
         block_on(async { Ok(report(&Demo::new(1, clock::now), &labels, query).await?) })?
     } else {

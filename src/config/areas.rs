@@ -14,6 +14,7 @@ use crate::auth::jwt::required::RequiredClaims;
 use crate::auth::jwt::settings::{Audiences, ScopeClaims, Scopes};
 use crate::client_ip::ProxyHeader;
 use crate::client_ip::trust::TrustProxy;
+use crate::http::forward::way_back::ReturnHosts;
 use crate::http::guard::hosts::Hosts;
 use crate::http::listener::Host;
 use crate::http::listener::socket::SocketMode;
@@ -245,6 +246,25 @@ settings! {
         metrics_session_roles: String = "ADMIN";
         /// Where a browser without a login is sent. Absent: it gets the 401.
         metrics_session_login_url: String;
+    }
+}
+
+settings! {
+    /// Deciding for a reverse proxy about what stands beside LibreChat.
+    pub struct Forward {
+        /// Whether `/auth`, where `/metrics` is, decides about requests that a proxy describes (nginx `auth_request`, Caddy
+        /// `forward_auth`, Traefik `ForwardAuth`); for whoever is not in `TRUST_PROXY` it is a 404. Needs a token, Basic, OAuth2
+        /// or LibreChat's login.
+        forward_auth: Flag = "false";
+        /// A YAML file of rules: host and path, and which methods and roles may, or everybody; read again when it changes. What
+        /// no rule fits is refused. Absent: everything asks for a credential, whichever.
+        forward_auth_rules_file: PathBuf;
+        /// Hosts to which LibreChat's login page may lead back, with their ports where those are not the usual ones; separated
+        /// by commas. Needs `METRICS_SESSION_LOGIN_URL`. Absent: it leads back nowhere.
+        forward_auth_hosts: ReturnHosts;
+        /// Requests that `/auth` lets in, in the time of `RATE_LIMIT_WINDOW_MS` for each client address; 0 is no limit. Those that
+        /// are refused count as those for `/metrics` do.
+        forward_auth_rate_limit_max: Whole<0, 10_000_000> = "1200";
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::ListenSettings;
 use super::areas::{Guard, Session};
+use super::forward::{self, ForwardSettings};
 use super::oauth2::{self, OAuth2Settings};
 use super::secrets::{Loaded, load, load_file};
 use crate::auth::Method;
@@ -29,6 +30,8 @@ pub struct GuardSettings {
     pub log_allows: bool,
     /// `METRICS_ALLOWED_HOSTS`.
     pub allowed_hosts: Option<Hosts>,
+    /// `None` where `/auth` is off.
+    pub forward: Option<ForwardSettings>,
     /// `DISABLE_AUTH`: no authorizer is asked, whichever is set.
     pub disabled: bool,
     /// `TLS_CLIENT_CA_FILE`: the handshake asks for a certificate, before any of the others is asked.
@@ -90,7 +93,11 @@ impl GuardSettings {
 }
 
 /// `web` are the users of the web configuration file.
-pub fn read(vars: &mut Vars, web: Option<Loaded<Accounts>>) -> Option<GuardSettings> {
+pub fn read(
+    vars: &mut Vars,
+    web: Option<Loaded<Accounts>>,
+    listen: &ListenSettings,
+) -> Option<GuardSettings> {
     let oauth2 = oauth2::read(vars);
     let session = session(vars);
     let area = Guard::read(vars);
@@ -119,7 +126,7 @@ pub fn read(vars: &mut Vars, web: Option<Loaded<Accounts>>) -> Option<GuardSetti
     if let Some(family) = area.metrics_allowed_ips.as_ref().and_then(AllowList::whole_family) {
         vars.warn("METRICS_ALLOWED_IPS", format!("allows everyone who comes by {family}"));
     }
-    let settings = GuardSettings {
+    let mut settings = GuardSettings {
         allowed: area.metrics_allowed_ips,
         bearer: bearer?,
         basic: basic?,
@@ -128,10 +135,12 @@ pub fn read(vars: &mut Vars, web: Option<Loaded<Accounts>>) -> Option<GuardSetti
         log_rejects: area.metrics_auth_log_rejects.0,
         log_allows: area.metrics_auth_log_allows.0,
         allowed_hosts: area.metrics_allowed_hosts,
+        forward: None,
         disabled: area.disable_auth.0,
         mutual_tls: vars.is_given("TLS_CLIENT_CA_FILE"),
     };
     refuse_to_open(vars, &settings, area.metrics_auth_required.0);
+    settings.forward = forward::read(vars, &settings, listen)?;
     Some(settings)
 }
 

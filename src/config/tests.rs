@@ -202,7 +202,9 @@ fn what_works_but_is_hardly_meant_is_a_warning() {
         (&[("ADVANCED_REFRESH_INTERVAL", "60000")], "no longer needed"),
     ];
     for (pairs, expected) in rows {
-        let warnings = read(pairs).unwrap().warnings;
+        let mut warnings = read(pairs).unwrap().warnings;
+        // Whoever is guarded by what goes by the address has that one too.
+        warnings.retain(|warning| !warning.starts_with("TRUST_PROXY is not set"));
         assert!(warnings.iter().any(|warning| warning.contains(expected)), "{pairs:?}: {warnings:?}");
         assert_eq!(warnings.len(), 1, "{pairs:?}: {warnings:?}");
     }

@@ -27,6 +27,8 @@ pub(super) fn read(vars: &mut Vars, offer: Offer) -> Option<Option<TlsSettings>>
             return None;
         }
         (None, None) => return Some(None),
+        // What is missing is wrong in that file.
+        _ if vars.has_problem("WEB_CONFIG_FILE") => return None,
         _ => {
             vars.problem("TLS_CERT_FILE and TLS_KEY_FILE", "must both be set or both unset");
             return None;

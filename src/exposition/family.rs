@@ -27,6 +27,7 @@ pub struct Family<const L: usize> {
     help: &'static str,
     kind: Kind,
     rest: Rest,
+    is_momentary: bool,
     labels: [&'static str; L],
 }
 
@@ -42,17 +43,17 @@ pub enum Rest {
 impl<const L: usize> Family<L> {
     /// A gauge; `help` is one sentence without a full stop.
     pub const fn gauge(name: &'static str, labels: [&'static str; L], help: &'static str) -> Self {
-        Self { name, help, kind: Kind::Gauge, rest: Rest::Pool, labels }
+        Self { name, help, kind: Kind::Gauge, rest: Rest::Pool, is_momentary: false, labels }
     }
 
     /// A counter; `name` ends in `_total`.
     pub const fn counter(name: &'static str, labels: [&'static str; L], help: &'static str) -> Self {
-        Self { name, help, kind: Kind::Counter, rest: Rest::Pool, labels }
+        Self { name, help, kind: Kind::Counter, rest: Rest::Pool, is_momentary: false, labels }
     }
 
     /// A histogram; `name` ends in the unit of what is observed.
     pub const fn histogram(name: &'static str, labels: [&'static str; L], help: &'static str) -> Self {
-        Self { name, help, kind: Kind::Histogram, rest: Rest::Pool, labels }
+        Self { name, help, kind: Kind::Histogram, rest: Rest::Pool, is_momentary: false, labels }
     }
 
     /// For distinct numbers, ages and what is always 1 (`_info`), which do not add up over labels.
@@ -61,12 +62,20 @@ impl<const L: usize> Family<L> {
         Self { rest: Rest::LeaveOut, ..self }
     }
 
+    /// For what is written over or deleted without a trace: the documents that there are now do not tell what it was at an
+    /// earlier instant.
+    #[must_use]
+    pub const fn momentary(self) -> Self {
+        Self { is_momentary: true, ..self }
+    }
+
     pub const fn describe(&'static self) -> Description {
         Description {
             name: self.name,
             help: self.help,
             kind: self.kind,
             rest: self.rest,
+            is_momentary: self.is_momentary,
             labels: &self.labels,
         }
     }
@@ -80,6 +89,8 @@ pub struct Description {
     pub help: &'static str,
     pub kind: Kind,
     pub rest: Rest,
+    /// Whether nothing can be told of the past.
+    pub is_momentary: bool,
     pub labels: &'static [&'static str],
 }
 

@@ -149,6 +149,10 @@ impl Samples {
         self.0.values_mut()
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = &Rows> {
+        self.0.values()
+    }
+
     fn rows(&mut self, description: Description) -> &mut Rows {
         let rows =
             self.0.entry(description.name).or_insert_with(|| Rows { description, rows: BTreeMap::new() });

@@ -1,12 +1,14 @@
-//! The order of checks for `/metrics`, and the only place where a refusal becomes a response.
+//! The order of checks for `/metrics` and `/auth`, and the only place where a refusal becomes a response.
 //!
-//! Client address → rate limit (429) → host (421) → allow-list (403) → lockout (429) → credentials (400, 401, 403, 503) → permit.
+//! Client address → rate limit (429) → host (421) → allow-list (403) → what a proxy describes (400, 403) → lockout (429) →
+//! credentials (400, 401, 403, 503) → permit.
 //! What comes before (parser limits, path, method) has been passed when this runs; see [`super::router`].
 //!
 //! Invariants: a refusal says nothing but its status; an outsider of the allow-list and a locked address get the same
 //! bytes whatever they bring; each decision is counted, and logged where that is on.
 
 pub mod allow_log;
+pub mod asked;
 pub mod hosts;
 pub mod limits;
 pub mod locked;
@@ -21,18 +23,22 @@ use axum::response::Response;
 use futures_util::future::poll_immediate;
 use http::header::{LOCATION, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use http::{HeaderValue, StatusCode};
 
 use self::allow_log::AllowLog;
+use self::asked::Asked;
 use self::hosts::Hosts;
 use self::limits::{Limited, Limits, Stamp};
 use self::reject_log::{LockLog, RejectLog};
+use super::forward::rules::Access;
+use super::forward::{self, Forward, way_back};
 use super::{Site, metrics, refusal};
 use crate::auth::Method;
 use crate::auth::caller::Caller;
 use crate::auth::metrics::Decisions;
 use crate::auth::policy::{Denial, Permit, Policy};
 use crate::auth::reason::Reason;
+use crate::auth::resource::Resource;
 use crate::auth::session::login::LoginRedirect;
 use crate::client_ip::trust::TrustProxy;
 use crate::client_ip::{ClientAddress, Peer, ProxyHeader, client_address};
@@ -54,7 +60,9 @@ pub struct Guard {
     /// For digests of credentials, which the two tables above remember.
     pub digests: DigestKey,
     pub login: Option<LoginRedirect>,
-    /// `None` takes every name.
+    /// `None` where `/auth` is off.
+    pub forward: Option<Forward>,
+    /// `None` takes every name for `/metrics`. `/auth` is asked for by proxies alone, under whatever name they have for it.
     pub hosts: Option<Hosts>,
     pub decisions: Decisions,
     pub rejects: RejectLog,
@@ -99,7 +107,16 @@ impl FromRequestParts<Arc<Site>> for Guarded {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Response> {
-        let asked = Asked::of(parts);
+        Self::decide(Asked::for_metrics(parts), site).await
+    }
+}
+
+impl Guarded {
+    /// Decides, counts and logs.
+    ///
+    /// # Errors
+    /// The refusal, as it is answered.
+    pub async fn decide(asked: Asked, site: &Arc<Site>) -> Result<Self, Response> {
         let site = Arc::clone(site);
         let mut decision = Box::pin(async move { site.guard.answer(&asked).await });
         if let Some(guarded) = poll_immediate(&mut decision).await {
@@ -116,30 +133,8 @@ impl FromRequestParts<Arc<Site>> for Guarded {
     }
 }
 
-/// What of a request is decided on, apart from its connection.
-#[derive(Debug)]
-struct Asked {
-    method: http::Method,
-    uri: Uri,
-    headers: HeaderMap,
-    peer: Peer,
-    certificate: Option<Arc<ClientCertificate>>,
-}
-
-impl Asked {
-    fn of(parts: &Parts) -> Self {
-        Self {
-            method: parts.method.clone(),
-            uri: parts.uri.clone(),
-            headers: parts.headers.clone(),
-            peer: peer(parts),
-            certificate: parts.extensions.get().cloned(),
-        }
-    }
-}
-
 /// A request without a known peer is as one over a Unix socket.
-fn peer(parts: &Parts) -> Peer {
+pub(super) fn peer(parts: &Parts) -> Peer {
     parts.extensions.get::<Peer>().copied().unwrap_or(Peer::Unix)
 }
 
@@ -159,16 +154,18 @@ impl Guard {
         let presented = caller.as_ref().map_or(Presented::Nothing, |caller| self.presented(key, caller));
         let refuse = |refusal, stamp: Stamp| stamp.put_on(self.refuse(&refusal, &address, asked));
         let limited = |limited| refuse(Refusal::Limited(limited), Stamp::default());
-        let counted = self.limits.begin(key, presented.is_known_good(), Instant::now()).map_err(limited)?;
+        let resource = asked.resource();
+        let counted =
+            self.limits.begin(resource, key, presented.is_known_good(), Instant::now()).map_err(limited)?;
         match self.decide(&address, asked, caller, presented).await {
             Ok(permit) => {
-                let stamp = self.limits.let_in(key, &counted, Instant::now()).map_err(limited)?;
-                self.decisions.allow(&permit);
-                self.allows.log(&permit, certificate, address.ip);
+                let stamp = self.limits.let_in(resource, key, &counted, Instant::now()).map_err(limited)?;
+                self.decisions.allow(resource, &permit);
+                self.allows.log(resource, &permit, certificate, address.ip);
                 Ok(Guarded { permit, stamp })
             }
             Err(refusal) => {
-                let stamp = self.limits.refuse(key, counted, Instant::now()).map_err(limited)?;
+                let stamp = self.limits.refuse(resource, key, counted, Instant::now()).map_err(limited)?;
                 Err(refuse(refusal, stamp))
             }
         }
@@ -192,13 +189,20 @@ impl Guard {
         presented: Presented,
     ) -> Result<Permit, Refusal> {
         let key = Key::of(address.ip);
-        if !self.hosts.as_ref().is_none_or(|hosts| hosts.allow(&asked.uri, &asked.headers)) {
+        if !self.is_asked_by_its_name(asked) {
             return Err(Denial::new(Method::None, Reason::HostNotAllowed).into());
         }
         let admission = self.policy.admit(address.for_allow_list())?;
+        let terms = match asked.access() {
+            Ok(Access::Asks(terms)) => terms,
+            Ok(Access::Public) => return Ok(self.policy.open(admission)),
+            Ok(Access::Nobody) => return Err(Denial::new(Method::None, Reason::DeniedByRules).into()),
+            Err(reason) => return Err(Denial::new(Method::None, reason).into()),
+        };
         let attempt =
             self.lockout.as_ref().map(|lockout| lockout.begin(key, presented, Instant::now())).transpose()?;
         let caller = caller.map_err(|reason| Denial::new(Method::None, reason))?;
+        let caller = caller.with_roles(terms.roles.as_ref());
         let result = self.policy.authorize(admission, &caller).await;
         // Settled before anything is told: of guesses that arrive together, those after the lock learn nothing.
         let outcome = match &result {
@@ -212,7 +216,15 @@ impl Guard {
         {
             self.known_good.remember(key, credential, Instant::now());
         }
+        terms.check(permit.method())?;
         Ok(permit)
+    }
+
+    fn is_asked_by_its_name(&self, asked: &Asked) -> bool {
+        match (&self.hosts, asked.resource()) {
+            (Some(hosts), Resource::Metrics) => hosts.allow(&asked.uri, &asked.headers),
+            (None, _) | (_, Resource::ForwardAuth) => true,
+        }
     }
 
     fn settle(
@@ -233,38 +245,34 @@ impl Guard {
     fn refuse(&self, refusal: &Refusal, address: &ClientAddress, asked: &Asked) -> Response {
         let mut response = match refusal {
             Refusal::Limited(limited) => {
-                self.rejects.log("none", "rate_limited", Shown(address), &asked.method, &asked.uri);
+                self.rejects.log("none", "rate_limited", Shown(address), asked);
                 limited.response()
             }
             Refusal::Locked(locked) => {
                 let denial = Denial::new(Method::None, Reason::Locked);
-                self.decisions.deny(denial);
-                self.rejects.log_locked(locked, Shown(address), &asked.method, &asked.uri);
+                self.decisions.deny(asked.resource(), denial);
+                self.rejects.log_locked(locked, Shown(address), asked);
                 let mut response = refusal::of(Reason::Locked.status());
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(locked.retry_after()));
                 response
             }
             Refusal::Denied(denial) => self.deny(*denial, address, asked),
         };
-        response.headers_mut().insert(VARY, metrics::VARIES);
+        let varies = match asked.resource() {
+            Resource::Metrics => metrics::VARIES,
+            Resource::ForwardAuth => forward::varies(),
+        };
+        response.headers_mut().insert(VARY, varies);
         response
     }
 
     fn deny(&self, denial: Denial, address: &ClientAddress, asked: &Asked) -> Response {
-        self.decisions.deny(denial);
-        self.rejects.log(
-            denial.method.label(),
-            denial.reason.label(),
-            Shown(address),
-            &asked.method,
-            &asked.uri,
-        );
+        self.decisions.deny(asked.resource(), denial);
+        self.rejects.log(denial.method.label(), denial.reason.label(), Shown(address), asked);
         let status = denial.reason.status();
-        let login =
-            self.login.as_ref().and_then(|login| login.location(&asked.method, &asked.headers, status));
-        if let Some(location) = login {
+        if let Some(location) = self.sign_in(asked, status) {
             let mut response = refusal::of(StatusCode::FOUND);
-            response.headers_mut().insert(LOCATION, location.clone());
+            response.headers_mut().insert(LOCATION, location);
             return response;
         }
         let mut response = refusal::of(status);
@@ -275,6 +283,20 @@ impl Guard {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+impl Guard {
+    /// Where a browser signs in that was refused with `status`.
+    fn sign_in(&self, asked: &Asked, status: StatusCode) -> Option<HeaderValue> {
+        let login = self.login.as_ref()?;
+        if !asked.takes_logins() || !login.answers(asked.method(), &asked.headers, status) {
+            return None;
+        }
+        Some(match (asked.described(), &self.forward) {
+            (Some(described), Some(forward)) => way_back::location(login, described, &forward.return_hosts),
+            _ => login.plain().clone(),
+        })
     }
 }
 

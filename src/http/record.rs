@@ -6,12 +6,15 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+use super::forward;
 use super::path::MetricsPath;
 
 /// A path that is served, or any other: a closed set, since paths are whatever a client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     Metrics,
+    /// Where `FORWARD_AUTH` is on.
+    Auth,
     Health,
     Livez,
     Readyz,
@@ -20,9 +23,10 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    pub fn of(path: &str, metrics_path: &MetricsPath) -> Self {
+    pub fn of(path: &str, metrics_path: &MetricsPath, answers_proxies: bool) -> Self {
         match path {
             path if path == metrics_path.as_str() => Self::Metrics,
+            forward::PATH if answers_proxies => Self::Auth,
             "/health" => Self::Health,
             "/livez" => Self::Livez,
             "/readyz" => Self::Readyz,
@@ -34,6 +38,7 @@ impl Endpoint {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Metrics => "metrics",
+            Self::Auth => "auth",
             Self::Health => "health",
             Self::Livez => "livez",
             Self::Readyz => "readyz",

@@ -14,9 +14,9 @@ pub fn of(status: StatusCode) -> Response {
 }
 
 /// RFC 9110 section 15.5.6: says what would be allowed.
-pub fn method_not_allowed() -> Response {
+pub fn method_not_allowed(allowed: &'static str) -> Response {
     let mut response = of(StatusCode::METHOD_NOT_ALLOWED);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 

@@ -362,7 +362,8 @@ impl Service {
         place: &Place,
     ) -> Result<http::Response<Tracked<axum::body::Body>>, Infallible> {
         place.activity.begin_request();
-        let endpoint = Endpoint::of(request.uri().path(), &self.site.metrics_path);
+        let endpoint =
+            Endpoint::of(request.uri().path(), &self.site.metrics_path, self.site.guard.forward.is_some());
         let mut response = match check(&request, &caller) {
             Err(status) => refusal::closing(status),
             Ok(()) => {

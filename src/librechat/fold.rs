@@ -182,18 +182,33 @@ macro_rules! folds {
 
             /// All figures as of `at`.
             pub fn export(&self, at: Moment) -> Samples {
-                let names = Names { directory: &self.directory, options: &self.options };
-                let Lasting { totals, members } = self.lasting.get_or_init(|| {
-                    let mut totals = Samples::default();
-                    Self::families().for_each(|family| totals.declare(family));
-                    $(self.$field.export_totals(&names, &mut totals);)+
-                    Lasting { totals, members: names.members(self.recent.users()) }
-                });
-                let mut samples = totals.clone();
-                let scope = Scope::new(at, names, &self.recent, members);
+                let Lasting { totals, members } = self.lasting.get_or_init(|| self.lasting());
+                self.complete(totals.clone(), members, at)
+            }
+
+            /// The same of what nothing else will be asked of.
+            pub fn into_samples(self, at: Moment) -> Samples {
+                let Lasting { totals, members } = self.lasting();
+                self.complete(totals, &members, at)
+            }
+
+            fn lasting(&self) -> Lasting {
+                let names = self.names();
+                let mut totals = Samples::default();
+                Self::families().for_each(|family| totals.declare(family));
+                $(self.$field.export_totals(&names, &mut totals);)+
+                Lasting { totals, members: names.members(self.recent.users()) }
+            }
+
+            fn complete(&self, mut samples: Samples, members: &ByNumber<Member>, at: Moment) -> Samples {
+                let scope = Scope::new(at, self.names(), &self.recent, members);
                 $(self.$field.export(&scope, &mut samples);)+
                 cap(&mut samples, self.options.max_label_values);
                 samples
+            }
+
+            const fn names(&self) -> Names<'_> {
+                Names { directory: &self.directory, options: &self.options }
             }
         }
     };
@@ -241,21 +256,21 @@ pub(crate) mod testing {
     /// The lines that a fold exports for `records`, with `others` in the directory only. Absorbing all records in one
     /// fold and merging two that had half of them must come to the same.
     pub(crate) fn lines<F: Fold>(records: &[Record<'_>], others: &[Record<'_>], at: i64) -> Vec<String> {
-        lines_with::<F>(Options::default(), records, others, at)
+        lines_with::<F>(&Options::default(), records, others, at)
     }
 
     /// The same with other options.
     pub(crate) fn lines_with<F: Fold>(
-        options: Options,
+        options: &Options,
         records: &[Record<'_>],
         others: &[Record<'_>],
         at: i64,
     ) -> Vec<String> {
         let (mut directory, mut recent) =
-            (Directory::new(&options), Recent::since(Moment(i64::MIN), &options.calendar));
+            (Directory::new(options), Recent::since(Moment(i64::MIN), &options.calendar));
         others.iter().chain(records).for_each(|record| directory.absorb(record));
         records.iter().for_each(|record| recent.absorb(record));
-        let names = Names { directory: &directory, options: &options };
+        let names = Names { directory: &directory, options };
         let members = names.members(recent.users());
         let scope = Scope::new(Moment(at), names, &recent, &members);
         let fold = |records: &[Record<'_>]| {

@@ -4,6 +4,7 @@
 //! another type is *odd*: it is absent too, and is noted, so that one odd document costs only the figures it cannot feed.
 
 pub mod collection;
+pub mod created;
 pub mod errors;
 pub mod fields;
 pub mod id;

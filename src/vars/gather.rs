@@ -166,6 +166,10 @@ impl Vars {
         let closing = [
             ("METRICS_ALLOWED_IPS", "leave it out to have no allow-list"),
             ("METRICS_AUTH_REQUIRED", "write true or false, or leave it out"),
+            ("METRICS_ALLOWED_HOSTS", "leave it out to take every name"),
+            ("METRICS_OAUTH2_REQUIRED_CLAIMS", "leave it out to require none"),
+            ("METRICS_OAUTH2_REQUIRED_SCOPES", "leave it out to require none"),
+            ("METRICS_OAUTH2_TOKEN_TYPES", "leave it out to take every kind of access token"),
             ("TLS_CLIENT_CA_FILE", "leave it out to ask for no client certificates"),
             ("TLS_CLIENT_ALLOWED_SANS", "leave it out to let in every certificate of TLS_CLIENT_CA_FILE"),
         ];

@@ -63,13 +63,16 @@ fn kind(variable: &Variable) -> String {
         "AllowedSans" => "names".into(),
         "MinVersion" => "version".into(),
         "MetricsPath" => "path".into(),
+        "Calendar" => "time zone".into(),
         "SocketMode" => "octal mode".into(),
         "Endpoint" | "ProxyUrl" => "URL".into(),
         "Issuer" => "URL or name".into(),
         "ClaimPath" => "name of a claim".into(),
         "AllowList" | "Hosts" | "Audiences" | "Scopes" | "Algorithms" | "ScopeClaims" | "RequiredClaims"
-        | "TokenTypes" => "list".into(),
-        "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" | "ReadLevel" => "see there".into(),
+        | "TokenTypes" | "ReturnHosts" => "list".into(),
+        "TrustProxy" | "ProxyHeader" | "LogLevel" | "LogFormat" | "ReadLevel" | "ShownUser" => {
+            "see there".into()
+        }
         whole => {
             let range = whole.strip_prefix("Whole<").and_then(|rest| rest.strip_suffix('>'));
             let (min, max) = range

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 
 use flate2::read::GzDecoder;
+use librechat_exporter::librechat::events::Events;
+use librechat_exporter::librechat::fold::Folds;
 
 use crate::markdown::{Page, root};
 
@@ -121,4 +123,15 @@ fn operations_tell_what_each_metric_of_the_exporter_itself_says() {
         let name = row.split('`').next().unwrap();
         assert!(table.contains(&format!("`{name}`")), "docs/operations.md does not explain {name}");
     }
+}
+
+#[test]
+fn the_page_of_backfill_names_what_is_left_out_and_nothing_else() {
+    let page = Page::read("docs/backfill.md").text;
+    let table =
+        page.split("Left out, since").nth(1).and_then(|rest| rest.split("What the exporter says").next());
+    let named = table.unwrap().split('`').skip(1).step_by(2).map(str::to_owned);
+    let momentary = Folds::families().chain(Events::families()).filter(|family| family.is_momentary);
+    let momentary = momentary.map(|family| family.name.to_owned());
+    assert_eq!(named.collect::<BTreeSet<_>>(), momentary.collect());
 }

@@ -65,10 +65,10 @@ DASHBOARD = dashboard(
                  "{{endpoint}}")], size=(8, 8), stack=True, noValue="none since the exporter started"),
 
         row("When"),
-        columns("By hour", "Messages of the last 30 days by hour of the day, UTC.", "short",
+        columns("By hour", "Messages of the last 30 days by hour of the day, in TIMEZONE.", "short",
                 'sum by (hour) (label_replace(librechat_messages_by_hour_of_day{@}, "hour", "0$1", "hour", "(.)"))',
                 "hour"),
-        columns("By weekday", "Messages of the last 30 days by day of the week, UTC.", "short",
+        columns("By weekday", "Messages of the last 30 days by day of the week, in TIMEZONE.", "short",
                 "sum by (weekday) (librechat_messages_by_weekday{@})", "weekday", mappings=WEEKDAYS),
 
         row("Who"),

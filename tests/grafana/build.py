@@ -15,9 +15,10 @@ import cost
 import exporter
 import overview
 import quality
+import users
 
 FOLDER = Path(__file__).resolve().parents[2] / "grafana" / "dashboards"
-DASHBOARDS = (overview, cost, quality, adoption, exporter)
+DASHBOARDS = (overview, cost, users, quality, adoption, exporter)
 COLUMNS = 140
 
 

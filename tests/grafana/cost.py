@@ -1,7 +1,7 @@
 """Cost and tokens: where does the money go, and is it well spent?"""
 
 from panels import bars, dashboard, fact, row, series, stat, table
-from variables import AGENT, DOMAIN, ENDPOINT, GROUP, JOB, MODEL, STARTED, TENANT
+from variables import AGENT, DOMAIN, ENDPOINT, GROUP, JOB, MODEL, STARTED, TENANT, WINDOW
 
 COST = "librechat_cost_usd_total"
 TOKENS = "librechat_tokens_total"
@@ -11,7 +11,7 @@ DASHBOARD = dashboard(
     "librechat-cost",
     "LibreChat / Cost and tokens",
     "What LibreChat's ledger says: by model, by agent, by domain and by group.",
-    variables=[JOB, TENANT, MODEL, ENDPOINT, AGENT, DOMAIN, GROUP],
+    variables=[JOB, TENANT, WINDOW, MODEL, ENDPOINT, AGENT, DOMAIN, GROUP],
     scope=("job", "tenant"),
     annotations=[STARTED],
     time="now-24h",
@@ -41,15 +41,27 @@ DASHBOARD = dashboard(
                stack=True),
 
         row("Who and what costs"),
-        bars("By model", "All of the ledger.", "currencyUSD",
-             "sum by (model) (librechat_transaction_cost_per_model{@ model})", "{{model}}", size=(6, 9)),
-        bars("By agent", "Conversations with an agent, all of the ledger.", "currencyUSD",
-             "sum by (agent) (librechat_transaction_cost_by_agent{@ agent})", "{{agent}}", size=(6, 9)),
-        bars("By domain", "By the domain of the user's e-mail address, all of the ledger.", "currencyUSD",
-             "sum by (email_domain) (librechat_transaction_cost_by_email_domain{@ domain})", "{{email_domain}}",
+        bars("By model, $window", "In the window chosen.", "currencyUSD",
+             "sum by (model) (librechat_model_cost_usd{@ window, model})", "{{model}}", size=(6, 9)),
+        bars("By agent, $window", "Conversations with an agent, in the window chosen.", "currencyUSD",
+             "sum by (agent) (librechat_agent_cost_usd{@ window, agent})", "{{agent}}", size=(6, 9)),
+        bars("By domain, $window", "By the domain of the user's e-mail address, in the window chosen.", "currencyUSD",
+             "sum by (email_domain) (librechat_email_domain_cost_usd{@ window, domain})", "{{email_domain}}",
              size=(6, 9)),
-        bars("By group", "By LibreChat's groups, all of the ledger. A user of several groups counts in each.",
-             "currencyUSD", "sum by (group) (librechat_cost_usd_by_group{@ group})", "{{group}}", size=(6, 9)),
+        bars("By group, $window",
+             "By LibreChat's groups, in the window chosen. A user of several groups counts in each.",
+             "currencyUSD", "sum by (group) (librechat_group_cost_usd{@ window, group})", "{{group}}", size=(6, 9)),
+        table("Models, $window", "In the window chosen.", [("model", "Model")],
+              [("Cost", "currencyUSD", "sum by (model) (librechat_model_cost_usd{@ window, model})"),
+               ("Answers", "short", "sum by (model) (librechat_model_messages{@ window, model})"),
+               ("Input", "short", 'sum by (model) (librechat_model_tokens{@ window, model, token_type="input"})'),
+               ("Output", "short", 'sum by (model) (librechat_model_tokens{@ window, model, token_type="output"})'),
+               ("Read from the cache", "short",
+                'sum by (model) (librechat_model_tokens{@ window, model, token_type="cache_read"})')]),
+        table("Groups, $window", "In the window chosen. A user of several groups counts in each.", [("group", "Group")],
+              [("Cost", "currencyUSD", "sum by (group) (librechat_group_cost_usd{@ window, group})"),
+               ("Questions", "short", "sum by (group) (librechat_group_messages{@ window, group})"),
+               ("Tokens", "short", "sum by (group) (librechat_group_tokens{@ window, group})")]),
         bars("By endpoint", "By the endpoint of the conversation, all of the ledger.", "currencyUSD",
              "sum by (endpoint) (librechat_cost_usd_by_endpoint{@ endpoint})", "{{endpoint}}", size=(12, 8)),
         bars("Tokens by endpoint", "By the endpoint of the conversation, all of the ledger.", "short",

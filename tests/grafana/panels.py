@@ -245,6 +245,15 @@ def query_variable(name, label, query, *, all_value=None, description=""):
     return variable | ({"allValue": all_value} if all_value else {})
 
 
+def choice_variable(name, label, query, chosen, *, description=""):
+    """One value at a time, `chosen` at first."""
+    return query_variable(name, label, query, description=description) | {
+        "multi": False,
+        "includeAll": False,
+        "current": {"text": chosen, "value": chosen, "selected": True},
+    }
+
+
 def data_source_variable():
     return {
         "type": "datasource",

@@ -24,6 +24,8 @@ from units import written
 
 MAX_POINTS = 75
 RATE_INTERVAL = "1m"
+# What is chosen where only one can be.
+WINDOW = "30d"
 
 # Of each dashboard, whose figures are drawn, their jobs (a regular expression), and the panels by title, from left to
 # right. Of two panels with one title, the first mention is the first.
@@ -36,8 +38,13 @@ MAIN = {
         "Models")),
     "cost": ("the demo", "demo", (
         "24 hours", "7 days", "30 days", "A month at this pace", "In all", "In the time shown",
-        "Cost by model", "Cost by purpose", "By model", "By agent", "By domain", "By group",
-        "Models in the time shown", "Tokens by kind", "Length of answers", "Prompt cache", "Output of input")),
+        "Cost by model", "Cost by purpose", "By model, $window", "By agent, $window", "By domain, $window",
+        "By group, $window", "Models, $window", "Tokens by kind", "Length of answers", "Prompt cache", "Output of input")),
+    "users": ("the demo", "demo", (
+        "Users, $window", "Cost, $window", "Tokens, $window", "Questions, $window",
+        "Cost of the users chosen, $window", "Questions of the users chosen, $window", "Credits of the users chosen",
+        "Last seen of the users chosen", "Cost of a day", "Questions of a day", "Tokens by kind, $window",
+        "Credits")),
     "quality": ("the demo", "demo", (
         "Rated well", "Rated at all", "Ratings given",
         "Net satisfaction by model", "Net satisfaction by agent", "Reasons given", "Ratings by domain",
@@ -79,7 +86,8 @@ class Data:
 
     def expression(self, text):
         text = text.replace("$__rate_interval", RATE_INTERVAL).replace("$__range", f"{self.seconds}s")
-        return re.sub(r'"\$(\w+)"', lambda match: json.dumps(self.job if match[1] == "job" else ".*"), text)
+        chosen = {"job": self.job, "window": WINDOW}
+        return re.sub(r'"\$(\w+)"', lambda match: json.dumps(chosen.get(match[1], ".*")), text)
 
     def now(self, target):
         """Pairs of labels and value."""
@@ -213,7 +221,7 @@ def picture(module, url, minutes, colors):
         parts = inside(panel, data, colors, box)
         if not parts:
             sys.exit(f"{module.__name__} / {panel['title']} shows nothing")
-        drawn.append(drawing.panel(box, panel["title"], parts))
+        drawn.append(drawing.panel(box, panel["title"].replace("$window", WINDOW), parts))
     about = (f"The last {minutes} minutes of {what} as Prometheus has them (UTC), "
              "drawn by tests/grafana/pictures.py: Grafana's own look differs.")
     return drawing.page(module.DASHBOARD["title"], about, drawn, lines)

@@ -5,14 +5,17 @@ is shown. The others stand for themselves when nothing is chosen: `.*` also matc
 so `tenant` does no harm where no scrape configuration sets it.
 """
 
-from panels import annotation, query_variable
+from panels import annotation, choice_variable, query_variable
 
 ANY = ".*"
 HERE = 'job=~"$job",tenant=~"$tenant"'
 
-JOB = query_variable("job", "Job", "label_values(librechat_up, job)",
+# Of a time before the exporter was installed there is what `backfill` writes, which does not say that one was up.
+THERE = '__name__=~"librechat_(up|message_count)"'
+
+JOB = query_variable("job", "Job", f"label_values({{{THERE}}}, job)",
                      description="The scrape jobs that scrape an exporter")
-TENANT = query_variable("tenant", "Tenant", 'label_values(librechat_up{job=~"$job"}, tenant)', all_value=ANY,
+TENANT = query_variable("tenant", "Tenant", f'label_values({{{THERE},job=~"$job"}}, tenant)', all_value=ANY,
                         description="The label `tenant`, where the scrape configuration sets one; else leave it at All")
 INSTANCE = query_variable("instance", "Instance", f"label_values(librechat_up{{{HERE}}}, instance)",
                           description="One exporter")
@@ -31,6 +34,12 @@ DOMAIN = query_variable(
     all_value=ANY, description="What follows the @ of a user's e-mail address")
 GROUP = query_variable("group", "Group", f"label_values(librechat_active_users_by_group_30d{{{HERE}}}, group)",
                        all_value=ANY, description="A group of LibreChat")
+
+WINDOW = choice_variable(
+    "window", "Window", f"label_values(librechat_model_cost_usd{{{HERE}}}, window)", "30d",
+    description="24h, 7d and 30d slide; month is this calendar month so far, in the exporter's TIMEZONE")
+USER = query_variable("user", "User", f"label_values(librechat_user_last_seen_timestamp_seconds{{{HERE}}}, user)",
+                      all_value=ANY, description="A user as USER_LABEL shows it; only with EMIT_PER_USER_METRICS")
 
 # A counter begins anew there, and so do the figures that are made of it.
 STARTED = annotation("Exporter started", "blue",

@@ -198,7 +198,7 @@ async fn e8_two_issuers_of_a_file_are_kept_apart_and_f5_a_claim_is_required_of_o
         let served = program.get("/metrics", &[good()]).await;
         let text = String::from_utf8_lossy(&served.body).into_owned();
         let counted = text.lines().any(|shown| {
-            shown.contains("auth_requests_total{method=\"jwt\"")
+            shown.contains("auth_requests_total{endpoint=\"metrics\",method=\"jwt\"")
                 && shown.contains(&line)
                 && !shown.ends_with(" 0")
         });

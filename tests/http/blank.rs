@@ -282,3 +282,15 @@ async fn a3_a_dollar_sign_in_a_token_guards() {
     let good = ["Authorization: Bearer $uperSecretToken0123456789"];
     assert_eq!(program.get("/metrics", &good).await.status, 200);
 }
+
+#[tokio::test]
+async fn review_9_a_blank_restriction_stops_the_start_whatever_else_guards() {
+    for name in [
+        "METRICS_ALLOWED_HOSTS",
+        "METRICS_OAUTH2_REQUIRED_CLAIMS",
+        "METRICS_OAUTH2_REQUIRED_SCOPES",
+        "METRICS_OAUTH2_TOKEN_TYPES",
+    ] {
+        assert_stops(&[(name, ""), GUARDED], &[name, "set but empty", "leave it out"]).await;
+    }
+}

@@ -221,7 +221,7 @@ async fn row_426_the_log_of_refusals_can_be_turned_off_and_the_counters_go_on() 
     for _ in 0..3 {
         assert_answer(&program.get::<&str>("/metrics", &[]).await, Answer::Challenged, 426);
     }
-    let counter = "{method=\"none\",outcome=\"deny\",reason=\"no_credentials\"} 3\n";
+    let counter = "{endpoint=\"metrics\",method=\"none\",outcome=\"deny\",reason=\"no_credentials\"} 3\n";
     let scrape = program.get("/metrics", &[good()]).await.text();
     assert!(
         scrape.contains(&format!("librechat_exporter_auth_requests_total{counter}")),
@@ -253,7 +253,8 @@ async fn rows_428_to_430_decisions_are_counted_in_a_closed_set_that_is_there_fro
         ("basic", "allow", "authorized"),
         ("session", "deny", "session_revoked"),
     ] {
-        let labels = format!("{{method=\"{method}\",outcome=\"{outcome}\",reason=\"{reason}\"}}");
+        let labels =
+            format!("{{endpoint=\"metrics\",method=\"{method}\",outcome=\"{outcome}\",reason=\"{reason}\"}}");
         assert!(sets.contains(&labels), "row 428: {labels}: {sets:?}");
     }
     for case in authorization::cases() {

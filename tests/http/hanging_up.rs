@@ -55,8 +55,7 @@ async fn a_guess_that_hangs_up_counts_and_the_right_one_is_not_told_after_the_lo
     for number in 0..7 {
         ask_and_leave(&program, basic(format!("alice:guess-{number}"))).await;
     }
-    let counted =
-        r#"librechat_exporter_auth_requests_total{method="basic",outcome="deny",reason="wrong_password"} 5"#;
+    let counted = r#"librechat_exporter_auth_requests_total{endpoint="metrics",method="basic",outcome="deny",reason="wrong_password"} 5"#;
     until_counted(&program, counted).await;
     let right = Request::get("/metrics").line(basic("alice:p:w")).last();
     assert_refused(&client::ask(program.target_from(2), &right).await, 429, "the right one, after the lock");
@@ -84,8 +83,7 @@ async fn a_token_under_an_unknown_key_counts_although_its_client_left_while_the_
     ])
     .await;
     ask_and_leave(&program, jwt(1)).await;
-    let counted =
-        r#"librechat_exporter_auth_requests_total{method="jwt",outcome="error",reason="unavailable"} 1"#;
+    let counted = r#"librechat_exporter_auth_requests_total{endpoint="metrics",method="jwt",outcome="error",reason="unavailable"} 1"#;
     until_counted(&program, counted).await;
 }
 

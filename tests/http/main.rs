@@ -11,6 +11,7 @@
 //! | 278–294 | [`lockout`] |
 //! | 22, 53, 285, 286 with tokens of an issuer | [`access_tokens`] |
 //! | 304–317, 353–361, 366 | [`surface`] |
+//! | issue 16, forward authentication | [`forward`] |
 //! | 318–329, 336–337, 350–352 | [`framing`] |
 //! | 330, 332, 334, 420 | [`connections`] |
 //! | what the log of a start and of `debug` says | [`logs`] |
@@ -69,6 +70,7 @@ mod certified;
 mod connections;
 mod descriptors;
 mod dotenv;
+mod forward;
 mod framing;
 mod hanging_up;
 mod limits;
@@ -76,6 +78,7 @@ mod listening;
 mod lockout;
 mod logs;
 mod negotiation;
+mod report;
 mod review;
 mod settings;
 mod signals;

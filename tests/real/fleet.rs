@@ -54,7 +54,8 @@ impl Fleet {
         ])
         .await;
         full.until_status("/readyz", 200).await;
-        let settings = [("METRICS_BEARER_TOKEN", TOKEN), ("RATE_LIMIT_MAX", "0")];
+        let users = ("EMIT_PER_USER_METRICS", "true");
+        let settings = [("METRICS_BEARER_TOKEN", TOKEN), ("RATE_LIMIT_MAX", "0"), users];
         let (demo, tenant) = (Exporter::demo(&settings).await, Exporter::demo(&settings).await);
         let jobs = Jobs::new();
         let ca = jobs.file("ca.crt", &authority.pem());

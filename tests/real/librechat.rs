@@ -123,9 +123,15 @@ fn saw(headers: &HeaderMap) -> HeaderMap {
             seen.insert(seen_as, value.clone());
         }
     }
-    for (name, seen_as) in
-        [("x-forwarded-for", "saw-forwarded-for"), ("x-forwarded-proto", "saw-forwarded-proto")]
-    {
+    for (name, seen_as) in [
+        ("x-forwarded-for", "saw-forwarded-for"),
+        ("x-forwarded-proto", "saw-forwarded-proto"),
+        ("x-auth-method", "saw-auth-method"),
+        ("x-auth-subject", "saw-auth-subject"),
+        ("x-auth-role", "saw-auth-role"),
+        // Some frameworks take an underscore for a hyphen.
+        ("x_auth_subject", "saw-underscored-subject"),
+    ] {
         if let Some(value) = headers.get(name) {
             seen.insert(seen_as, value.clone());
         }

@@ -44,6 +44,7 @@ mod vmagent;
 mod wire_proxy;
 
 // The tests.
+mod backfill;
 mod behind_basic;
 mod behind_proxy;
 mod behind_socket;
@@ -53,6 +54,7 @@ mod dashboards;
 mod day;
 mod docs;
 mod dotenv;
+mod forward_auth;
 mod gauges;
 mod golden;
 mod harness;
@@ -68,6 +70,7 @@ mod operator;
 mod other_servers;
 mod outage;
 mod reasons;
+mod report;
 mod rotation;
 mod scrape;
 mod session;

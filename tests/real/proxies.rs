@@ -49,6 +49,8 @@ pub(crate) enum Case {
     OneOrigin,
     /// LibreChat at `chat.example.com`, the exporter at `metrics.example.com`.
     Siblings,
+    /// A companion beside LibreChat and another exporter, guarded by `/auth`.
+    ForwardAuth,
 }
 
 /// The ports of what stands behind a proxy; what a case does not have is not looked at.
@@ -57,18 +59,21 @@ pub(crate) struct Behind {
     pub(crate) exporter: u16,
     pub(crate) librechat: u16,
     pub(crate) companion: u16,
+    pub(crate) node: u16,
 }
 
 impl Case {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Exporter, Self::Socket, Self::Basic, Self::OneOrigin, Self::Siblings];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Exporter, Self::Socket, Self::Basic, Self::OneOrigin, Self::Siblings, Self::ForwardAuth];
 
     /// The proxies that have an example of it.
     pub(crate) fn kinds(self) -> &'static [Kind] {
         match self {
             // What Traefik cannot: connect to a socket, change a part of a cookie.
             Self::Socket | Self::Siblings => &Kind::REWRITING,
+            // HAProxy has nothing that asks for every request, but in Lua.
+            Self::ForwardAuth => &Kind::ASKING,
             Self::Exporter | Self::Basic | Self::OneOrigin => &Kind::ALL,
         }
     }
@@ -77,7 +82,7 @@ impl Case {
 impl Default for Behind {
     /// Nothing: no test is given a port so low.
     fn default() -> Self {
-        Self { exporter: 9, librechat: 9, companion: 9 }
+        Self { exporter: 9, librechat: 9, companion: 9, node: 9 }
     }
 }
 
@@ -87,6 +92,9 @@ impl Kind {
 
     /// Those that can change cookies.
     pub(crate) const REWRITING: [Self; 3] = [Self::Nginx, Self::HaProxy, Self::Caddy];
+
+    /// Those that ask somebody else whether a request may pass.
+    pub(crate) const ASKING: [Self; 3] = [Self::Nginx, Self::Caddy, Self::Traefik];
 
     /// Whether the client's own `X-Forwarded-For` gets past it.
     pub(crate) fn passes_on_what_the_client_says(self) -> bool {
@@ -101,6 +109,7 @@ impl Kind {
             Case::Basic => "basic",
             Case::OneOrigin => "one-origin",
             Case::Siblings => "siblings",
+            Case::ForwardAuth => "forward-auth",
         };
         let files = match self {
             Self::Nginx => vec![format!("{folder}/nginx.conf")],
@@ -215,7 +224,7 @@ impl Proxy {
             process.expect_alive();
             let answer = match case {
                 Case::Exporter | Case::Socket => http::get(port, "/livez", &[]).await,
-                Case::Basic | Case::OneOrigin => http::get(port, "/health", &[]).await,
+                Case::Basic | Case::OneOrigin | Case::ForwardAuth => http::get(port, "/health", &[]).await,
                 // It has read its configuration when it listens.
                 Case::Siblings => {
                     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await;
@@ -256,6 +265,12 @@ fn write_examples(
         Case::OneOrigin => {
             &[("9087", behind.exporter), ("3080", behind.librechat), ("3081", behind.companion)]
         }
+        Case::ForwardAuth => &[
+            ("9087", behind.exporter),
+            ("3080", behind.librechat),
+            ("3081", behind.companion),
+            ("9100", behind.node),
+        ],
     };
     for (example, real) in companions {
         let address = format!("127.0.0.1:{example}");

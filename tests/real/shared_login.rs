@@ -47,6 +47,7 @@ impl Site {
             exporter: self.exporter.port,
             librechat: self.librechat.port,
             companion: self.companion.port,
+            ..Behind::default()
         }
     }
 

@@ -174,6 +174,8 @@ fetch_servers() {
     fetch_mongod
     debian prometheus usr/bin/prometheus usr/bin/promtool
     wheel prometheus-client prometheus_client python/prometheus_client
+    # Stands behind the proxies that ask /auth.
+    debian prometheus-node-exporter usr/bin/prometheus-node-exporter
     debian victoria-metrics usr/bin/vmagent usr/bin/vmalert
     debian nginx usr/sbin/nginx
     debian haproxy usr/sbin/haproxy

@@ -60,7 +60,7 @@ pub(crate) const FIRST: &[(&str, &str, &str)] = &[
     (
         "Who is refused at /metrics?",
         "librechat_exporter_auth_requests_total",
-        "sum by (reason) (increase(librechat_exporter_auth_requests_total[1h]))",
+        "sum by (reason) (increase(librechat_exporter_auth_requests_total{endpoint=\"metrics\"}[1h]))",
     ),
 ];
 

@@ -11,6 +11,7 @@ use argon2::{Argon2, Params, PasswordHash, PasswordVerifier};
 use bcrypt::HashParts;
 use tracing::warn;
 
+use super::not_a_hash::{MALFORMED, OTHER_HASHES, UNSUPPORTED, not_a_hash};
 use crate::secret::{Fingerprint, Secret};
 
 /// Costs of bcrypt that are taken: 18 is half a minute, each step more doubles it.
@@ -23,79 +24,6 @@ const ARGON2_MEMORY_KIB: u32 = 256 * 1024;
 const ARGON2_MUCH_MEMORY_KIB: u32 = 64 * 1024;
 const ARGON2_PASSES: u32 = 16;
 const ARGON2_LANES: u32 = 16;
-
-const MALFORMED: &str = "looks like a hash, but is not a whole one: where a shell, Compose or a template reads it, its $ \
-                         have to be kept from expansion (single quotes; $$ in Compose), or it goes into a file";
-const UNSUPPORTED: &str = "is hashed in a way that is not understood here; use bcrypt ($2y$) or argon2id";
-
-/// Beginnings of hashes that are understood.
-const OUR_HASHES: [&str; 4] = ["$2a$", "$2b$", "$2y$", "$argon2id$"];
-
-/// Beginnings of other hashes, as `crypt(3)`, `htpasswd` and LDAP write them.
-const OTHER_HASHES: [(&str, &str); 21] = [
-    ("$1$", "MD5-crypt"),
-    ("$2$", "bcrypt before its first correction"),
-    ("$2x$", "bcrypt as a faulty library made it"),
-    ("$5$", "SHA-256-crypt"),
-    ("$6$", "SHA-512-crypt"),
-    ("$7$", "scrypt"),
-    ("$y$", "yescrypt"),
-    ("$gy$", "gost-yescrypt"),
-    ("$apr1$", "APR1 (Apache's MD5)"),
-    ("$argon2i$", "argon2i"),
-    ("$argon2d$", "argon2d"),
-    ("$scrypt$", "scrypt"),
-    ("$pbkdf2", "PBKDF2"),
-    ("{SHA}", "SHA-1"),
-    ("{SSHA}", "salted SHA-1"),
-    ("{S", "a hash of LDAP"),
-    ("{MD5}", "MD5"),
-    ("{CRYPT}", "a hash of LDAP"),
-    ("{BCRYPT}", "a hash of LDAP"),
-    ("{ARGON2", "a hash of LDAP"),
-    ("{PBKDF2", "a hash of LDAP"),
-];
-
-/// Why a text that somebody can only have meant as a hash is none; `None` for every other.
-///
-/// Taken for a plain password, it would let in whoever sends it: the stored hash itself, or what is left of it.
-fn not_a_hash(text: &str) -> Option<&'static str> {
-    let others = || OTHER_HASHES.iter().map(|(start, _)| start);
-    let is_hash = |text: &str| OUR_HASHES.iter().chain(others()).any(|start| text.starts_with(start));
-    let bare = text.trim_matches(|c: char| c.is_whitespace() || "\"'`\u{feff}".contains(c));
-    if bare != text && (is_hash(bare) || not_a_hash(bare).is_some()) {
-        return Some(
-            "is a hash with blanks, quotation marks or a byte order mark around it: leave the hash alone",
-        );
-    }
-    if text.split_once(':').is_some_and(|(user, rest)| !user.is_empty() && is_hash(rest.trim_start())) {
-        return Some("is a whole line of an htpasswd file: leave out the user and the colon");
-    }
-    if text.starts_with("$$") && is_hash(&text.replace("$$", "$")) {
-        return Some("is a hash whose $ are doubled, as a Compose file wants them: write each of them once");
-    }
-    (!is_hash(text) && is_mangled(text)).then_some(MALFORMED)
-}
-
-/// Whether it is what the expansion of `$` leaves of a hash: in `"$2y$10$N9…"` a shell sees `$2`, `$1` and `$N9…`.
-fn is_mangled(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let is_variant = |byte: Option<&u8>| byte.is_some_and(|byte| b"abxy".contains(byte));
-    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    let headless = ["2a$", "2b$", "2y$", "argon2id$", "y$", "b$", "a$"].iter().any(|start| {
-        // Without what stood before it, a short beginning has to be followed by a cost.
-        text.strip_prefix(start).is_some_and(|rest| rest.get(2..3) == Some("$") || start.len() > 3)
-    });
-    let bcrypt = text.starts_with("$2") && (digit(2) || is_variant(bytes.get(2)) && digit(3));
-    let shell = is_variant(bytes.first())
-        && digit(1)
-        && matches!(bytes.get(2), Some(b'.' | b'/' | b'$'))
-        && bytes.len() >= 8
-        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"./$".contains(byte));
-    let argon2 =
-        (text.contains("m=") || text.starts_with("=19")) && text.contains(",t=") && text.contains(",p=");
-    headless || bcrypt || shell || argon2
-}
 
 /// Says once that a longer password was sent than bcrypt reads.
 fn remark_length(password: &str) {
@@ -161,6 +89,9 @@ impl Hash {
         }
         if exposed.starts_with("$argon2id$") {
             return argon2id(exposed).map(|hash| Self::Argon2id(Box::new(hash)));
+        }
+        if exposed.trim().is_empty() {
+            return Err("has no hash".into());
         }
         let kind = OTHER_HASHES.iter().find(|(start, _)| exposed.starts_with(start)).map(|(_, kind)| *kind);
         Err(match kind {
@@ -266,6 +197,8 @@ fn argon2id(text: &str) -> Result<PasswordHash, String> {
 #[cfg(test)]
 mod tests {
     use argon2::CustomizedPasswordHasher;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
 
     use super::*;
 
@@ -407,6 +340,23 @@ mod tests {
             (argon2id.trim_start_matches('$').into(), "whole"),
             ("=19=65536,t=3,p=4".into(), "whole"),
             ("{CRYPT}$2y$10$hunter2hunter2".into(), "hashed in a way"),
+            ("$2".into(), "whole"),
+            ("$2y".into(), "whole"),
+            ("y0".into(), "whole"),
+            (hash.to_uppercase(), "alone"),
+            (hash.replacen("$2y", "$2Y", 1), "alone"),
+            (hash.replace('$', "\\$"), "alone"),
+            (hash.replace('$', "%24"), "alone"),
+            (format!("prometheus::{hash}"), "alone"),
+            (format!("password={hash}"), "alone"),
+            (format!("{{\"password\":\"{hash}\"}}"), "alone"),
+            (format!("{{bcrypt}}{hash}"), "alone"),
+            (format!("argon2:{argon2id}"), "htpasswd"),
+            (format!("password = {argon2id}"), "whole"),
+            ("$argon2id=19=65536,t=3,p=4".into(), "whole"),
+            (STANDARD.encode(hash), "Base64"),
+            (STANDARD.encode(&argon2id), "Base64"),
+            (STANDARD.encode(format!("prometheus:{hash}\n")), "Base64"),
         ];
         for (text, words) in rows {
             let error = Password::parse(&Secret::new(text.as_str())).unwrap_err();
@@ -427,6 +377,9 @@ mod tests {
             "y0ung-and-free",
             "2b or not",
             "it's $$$",
+            "$2Million-and-more",
+            "y0!",
+            "cGxhaW4tcGFzc3dvcmQtaW4tYmFzZTY0",
         ];
         for text in texts {
             assert!(matches!(Password::parse(&Secret::new(text)), Ok(Password::Plain(_))), "{text}");

@@ -54,6 +54,9 @@ impl FromStr for Issuer {
         if text.chars().any(|character| character.is_whitespace() || character.is_control()) {
             return Err("must be one name or URL without blanks".into());
         }
+        if text.contains("/.well-known/") {
+            return Err("must be the issuer itself, without /.well-known/ and what follows: that is where its metadata is".into());
+        }
         // RFC 7519 section 2: what has a colon is a URI, and one that begins like this is meant to be asked.
         if text.starts_with("http:") || text.starts_with("https:") {
             text.parse::<Endpoint>()?;
@@ -94,6 +97,8 @@ mod tests {
             "https://idp.example/\ncanary",
             "https://",
             "my issuer",
+            "https://idp.example/.well-known/openid-configuration",
+            "https://idp.example/realms/x/.well-known/jwks.json",
         ];
         for text in refused {
             let error = text.parse::<Issuer>().unwrap_err();

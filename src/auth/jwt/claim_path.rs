@@ -83,6 +83,12 @@ impl<'t> Reader<'t> {
             if name.is_empty() {
                 return Err("has a path of claims with an empty name in it".into());
             }
+            // Other programs' spellings: as a name they would never be found.
+            if !was_quoted && name.contains(['[', ']', '\\']) {
+                return Err("has a path of claims with a bracket or a backslash in a name: names with dots are quoted, \
+                            as in resource_access.\"my.client\".roles"
+                    .into());
+            }
             names.push(name);
             quoted |= was_quoted;
             if !self.takes('.') {
@@ -178,6 +184,10 @@ mod tests {
 
     #[test]
     fn what_is_no_path_is_refused() {
+        for text in [r#"a["b.c"].d"#, "a['b.c'].d", r"a.b\.c.d", "a[0]"] {
+            assert!(text.parse::<ClaimPath>().unwrap_err().contains("quoted"), "{text}");
+        }
+        assert!(r#""a[0]".b"#.parse::<ClaimPath>().is_ok());
         for text in ["", ".", "a.", ".a", "a..b", "\"a", "\"a\"b", "a b", "a,b", "a=b", "\"\"", "'"] {
             assert!(text.parse::<ClaimPath>().is_err(), "{text}");
         }

@@ -18,11 +18,11 @@ const ACCESS: &str = "at+jwt";
 const OTHER_KINDS: [&str; 6] =
     ["logout+jwt", "secevent+jwt", "dpop+jwt", "kb+jwt", "token-introspection+jwt", "oauth-authz-req+jwt"];
 
-/// Claims of ID tokens (OpenID Connect Core sections 2 and 3.3.2.11).
-const OF_ID_TOKENS: [&str; 3] = ["nonce", "at_hash", "c_hash"];
+/// Claims of ID tokens (OpenID Connect Core sections 2 and 3.3.2.11; Financial-grade API part 2 section 5.1).
+const OF_ID_TOKENS: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
 
-/// Values of Keycloak's claim `typ` for tokens that are not for a resource.
-const KEYCLOAK_KINDS: [&str; 5] = ["id", "refresh", "offline", "logout", "serialized-id"];
+/// Values of the claim `typ` (Keycloak) or `token_type` (libraries that sign refresh tokens too) for tokens that are not for a resource.
+const KINDS: [&str; 5] = ["id", "refresh", "offline", "logout", "serialized-id"];
 
 /// Values of the header `typ` that tokens may have (`METRICS_OAUTH2_TOKEN_TYPES`); without a list, all that are open or
 /// name an access token.
@@ -86,9 +86,12 @@ fn check_claims(claims: &Map<String, Value>) -> Result<(), String> {
     if claims.contains_key("events") {
         return Err("it has the claim events, as logout tokens and security events do".into());
     }
-    let typ = claims.get("typ").and_then(Value::as_str).map(str::to_ascii_lowercase);
-    if let Some(typ) = typ.as_deref().filter(|typ| KEYCLOAK_KINDS.contains(typ)) {
-        return Err(format!("its claim typ is {typ:?}"));
+    let text = |name| claims.get(name).and_then(Value::as_str).map(str::to_ascii_lowercase);
+    let typ = text("typ");
+    for (name, kind) in [("typ", &typ), ("token_type", &text("token_type"))] {
+        if let Some(kind) = kind.as_deref().filter(|kind| KINDS.contains(kind)) {
+            return Err(format!("its claim {name} is {kind:?}"));
+        }
     }
     let token_use = claims.get("token_use");
     if token_use.is_some_and(|token_use| token_use != "access") {
@@ -151,6 +154,9 @@ mod tests {
             json!({ "at_hash": "h" }),
             json!({ "c_hash": "h" }),
             json!({ "events": { "http://schemas.openid.net/event/backchannel-logout": {} }, "sid": "s" }),
+            json!({ "s_hash": "h" }),
+            json!({ "token_type": "refresh" }),
+            json!({ "typ": "Bearer", "token_type": "ID" }),
             json!({ "typ": "ID" }),
             json!({ "typ": "Refresh" }),
             json!({ "typ": "Offline" }),
@@ -170,6 +176,7 @@ mod tests {
             json!({ "typ": "Bearer" }),
             json!({ "typ": "Bearer", "nonce": "n" }),
             json!({ "token_use": "access" }),
+            json!({ "token_type": "Bearer" }),
             json!({ "typ": 5 }),
             json!({ "auth_time": 5, "azp": "x", "sid": "s", "idp": "x" }),
         ];

@@ -1,8 +1,8 @@
 //! Where a browser that was refused is sent to sign in.
 //!
 //! Invariants: only a refusal with 401 leads there, never one that signing in would not change; a client that brought
-//! `Authorization`, or that is no browser, gets the plain refusal, which a scraper understands. The target is fixed at
-//! the start: nothing of a request is in it.
+//! `Authorization`, or that is no browser, gets the plain refusal, which a scraper understands. The page is fixed at the
+//! start: nothing of a request is in it but, as the value of a parameter, a way back that was checked.
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
@@ -31,12 +31,36 @@ impl LoginRedirect {
         Ok(Self { location })
     }
 
-    /// The `Location` that answers a refusal with `status`, or `None` when the refusal stands as it is.
-    pub fn location(&self, method: &Method, headers: &HeaderMap, status: StatusCode) -> Option<&HeaderValue> {
-        let browser = [Method::GET, Method::HEAD].contains(method)
+    /// Whether a refusal with `status` sends whoever asked there.
+    pub fn answers(&self, method: &Method, headers: &HeaderMap, status: StatusCode) -> bool {
+        status == StatusCode::UNAUTHORIZED
+            && [Method::GET, Method::HEAD].contains(method)
             && !headers.contains_key(header::AUTHORIZATION)
-            && prefers_html(headers);
-        (browser && status == StatusCode::UNAUTHORIZED).then_some(&self.location)
+            && prefers_html(headers)
+    }
+
+    /// The page as the settings have it.
+    pub fn plain(&self) -> &HeaderValue {
+        &self.location
+    }
+
+    /// The page with one more parameter, whose value must be encoded already.
+    pub fn with_parameter(&self, name: &str, value: &str) -> Option<HeaderValue> {
+        let page = self.location.to_str().ok()?;
+        let (page, fragment) = page.split_at(page.find('#').unwrap_or(page.len()));
+        let sign = if page.contains('?') { '&' } else { '?' };
+        HeaderValue::try_from(format!("{page}{sign}{name}={value}{fragment}")).ok()
+    }
+
+    /// Whether the page is of this origin (RFC 6454 section 4).
+    pub fn is_at(&self, scheme: &str, host: &str, port: u16) -> bool {
+        let uri = self.location.to_str().ok().and_then(|page| page.parse::<Uri>().ok());
+        uri.is_some_and(|uri| {
+            let own = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+            uri.scheme_str() == Some(scheme)
+                && uri.host().is_some_and(|own| own.eq_ignore_ascii_case(host))
+                && own == port
+        })
     }
 }
 
@@ -127,11 +151,9 @@ mod tests {
             (Method::GET, &headers(&[PROMETHEUS]), StatusCode::UNAUTHORIZED, false),
         ];
         for (method, headers, status, sent) in cases {
-            let location = redirect.location(&method, headers, status);
-            assert_eq!(location.is_some(), sent, "{method} {status} {headers:?}");
+            assert_eq!(redirect.answers(&method, headers, status), sent, "{method} {status} {headers:?}");
         }
-        let location = redirect.location(&Method::GET, &browser, StatusCode::UNAUTHORIZED);
-        assert_eq!(location.unwrap(), "https://chat.example.com/login?from=metrics#top");
+        assert_eq!(redirect.plain(), "https://chat.example.com/login?from=metrics#top");
     }
 
     #[test]

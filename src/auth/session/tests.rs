@@ -82,10 +82,12 @@ impl Scene {
             .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()))
             .collect();
         let caller = Caller::new(None, &headers).unwrap();
-        match self.session.judge(&caller) {
+        let verdict = match self.session.judge(&caller) {
             Judgement::Now(verdict) => verdict,
             Judgement::Later(pending) => pending.await,
-        }
+        };
+        // Most tests do not ask for the role.
+        if let Verdict::AllowAs(_) = verdict { Verdict::Allow } else { verdict }
     }
 
     async fn judge_cookie(&self) -> Verdict {
@@ -172,16 +174,16 @@ async fn lets_in_a_reused_openid_login_only_when_it_is_bound_and_not_signed_out(
         format!("refreshToken={refresh}; token_provider=openid; openid_user_id={token}")
     };
     let scene = Scene::with(&found(Some("ADMIN")));
-    let invalid = Verdict::Deny(Reason::SessionInvalid);
+    let invalid = || Verdict::Deny(Reason::SessionInvalid);
     let real = {
         use base64::Engine as _;
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(TokenHash::of(REFRESH).bytes())
     };
     let cases = [
         (lines("idp%2Frefresh%3Dtoken", &token(Some(&real))), Verdict::Allow),
-        (lines("another", &token(Some(&real))), invalid),
-        (lines("idp%2Frefresh%3Dtoken", &token(Some(bound))), invalid),
-        (lines("idp%2Frefresh%3Dtoken", &token(None)), invalid),
+        (lines("another", &token(Some(&real))), invalid()),
+        (lines("idp%2Frefresh%3Dtoken", &token(Some(bound))), invalid()),
+        (lines("idp%2Frefresh%3Dtoken", &token(None)), invalid()),
     ];
     for (cookies, verdict) in &cases {
         assert_eq!(scene.judge(&[("cookie", cookies)]).await, *verdict, "{cookies}");
@@ -263,10 +265,32 @@ async fn a_replaced_cookie_goes_on_for_twenty_minutes_after_it_was_made() {
     let scene = Scene::with(&replaced);
     let claims = json!({"id": USER, "sessionId": SESSION, "iat": NOW, "exp": NOW + 7200});
     let cookie = format!("refreshToken={}", signed(&claims));
-    let revoked = Verdict::Deny(Reason::SessionRevoked);
-    for (elapsed, verdict) in [(0, Verdict::Allow), (1199, Verdict::Allow), (1200, revoked), (1201, revoked)]
-    {
+    for (elapsed, verdict) in [
+        (0, Verdict::Allow),
+        (1199, Verdict::Allow),
+        (1200, Verdict::Deny(Reason::SessionRevoked)),
+        (1201, Verdict::Deny(Reason::SessionRevoked)),
+    ] {
         scene.elapsed.store(elapsed, Ordering::SeqCst);
         assert_eq!(scene.judge(&[("cookie", &cookie)]).await, verdict, "after {elapsed} s");
     }
+}
+
+#[tokio::test]
+async fn what_is_asked_for_may_take_other_roles_and_the_role_is_told() {
+    let scene = Scene::with(&found(None));
+    let headers = HeaderMap::from_iter([(header::COOKIE, cookie().parse().unwrap())]);
+    let roles = Roles::of(["USER"]).unwrap();
+    let judge = async |roles| {
+        let caller = Caller::new(None, &headers).unwrap().with_roles(roles);
+        match scene.session.judge(&caller) {
+            Judgement::Now(verdict) => (verdict, "at once"),
+            Judgement::Later(pending) => (pending.await, "asked"),
+        }
+    };
+    let user = || Verdict::AllowAs(Role::new("USER"));
+    assert_eq!(judge(Some(&roles)).await, (user(), "asked"));
+    assert_eq!(judge(Some(&roles)).await, (user(), "at once"));
+    // What was believed for one thing opens nothing else.
+    assert_eq!(judge(None).await, (Verdict::Deny(Reason::RoleNotAllowed), "asked"));
 }

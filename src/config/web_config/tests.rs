@@ -70,7 +70,7 @@ const EXAMPLES: &[(&str, Result<(), &str>)] = &[
         "tls_server_config: {cert_file: server.crt, key_file: server.key, client_auth_type: RequireAnyClientCert}",
         Err("takes certificates that nobody vouches for"),
     ),
-    // Taken there.
+    // Taken there: what lies in a file of its own is read again when it changes, and this one is not.
     ("tls_server_config: {cert: PEM, key: canary}", Err("cannot be given inline")),
     (
         "tls_server_config:
@@ -157,6 +157,7 @@ const EXAMPLES: &[(&str, Result<(), &str>)] = &[
          bob: $2y$18$4VeFDzXIoPHKnKTU3O3GH.N.vZu06CVqczYZ8WvfzrddFU6tGqjR.",
         Ok(()),
     ),
+    ("basic_auth_users: {alice: }", Err("\"alice\" has no hash")),
     ("basic_auth_users: [alice]", Err("must be a mapping")),
     ("basic_auth_users: {a: canary, a: canary}", Err("is not valid YAML at line 1")),
     ("tls_server_config: {cert_file: [canary}", Err("is not valid YAML at line 1")),

@@ -1,4 +1,4 @@
-//! Who was let in: `METRICS_AUTH_LOG_ALLOWS`. One line for each caller, once a minute.
+//! Who was let in: `METRICS_AUTH_LOG_ALLOWS`. One line for each caller and endpoint, once a minute.
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -10,6 +10,7 @@ use tracing::info;
 
 use crate::auth::Method;
 use crate::auth::policy::Permit;
+use crate::auth::resource::Resource;
 use crate::auth::subject::Subject;
 use crate::tls::client::ClientCertificate;
 
@@ -17,8 +18,8 @@ const QUIET: Duration = Duration::from_secs(60);
 /// How many callers are told apart; beyond that the one that asked longest ago has another line too soon.
 const CALLERS: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
 
-/// Method, subject, name of the client certificate, address.
-type Caller = (Method, Option<Subject>, Option<Arc<str>>, Option<IpAddr>);
+/// Endpoint, method, subject, name of the client certificate, address.
+type Caller = (Resource, Method, Option<Subject>, Option<Arc<str>>, Option<IpAddr>);
 
 /// The callers that had a line within the last minute.
 #[derive(Debug)]
@@ -32,20 +33,27 @@ impl AllowLog {
         Self { enabled, callers: Mutex::new(LruCache::sparse(CALLERS)) }
     }
 
-    pub fn log(&self, permit: &Permit, certificate: Option<&ClientCertificate>, address: Option<IpAddr>) {
+    pub fn log(
+        &self,
+        resource: Resource,
+        permit: &Permit,
+        certificate: Option<&ClientCertificate>,
+        address: Option<IpAddr>,
+    ) {
         if !self.enabled {
             return;
         }
         let name = certificate.map(|certificate| Arc::from(certificate.name()));
-        let caller = (permit.method(), permit.subject().cloned(), name, address);
+        let caller = (resource, permit.method(), permit.subject().cloned(), name, address);
         if !self.is_due(caller, Instant::now()) {
             return;
         }
+        let endpoint = resource.label();
         let auth_method = permit.method().label();
         let subject = permit.subject().map(tracing::field::display);
         let certificate = certificate.map(ClientCertificate::name);
         let address = address.map(tracing::field::display);
-        info!(auth_method, subject, certificate, address, "let a caller in");
+        info!(endpoint, auth_method, subject, certificate, address, "let a caller in");
     }
 
     fn is_due(&self, caller: Caller, now: Instant) -> bool {
@@ -65,7 +73,8 @@ mod tests {
     #[test]
     fn each_caller_has_a_line_once_a_minute() {
         let (log, start) = (AllowLog::new(true), Instant::now());
-        let caller = |subject: &str| (Method::Basic, Some(Subject::new(subject)), None, None);
+        let caller =
+            |subject: &str| (Resource::Metrics, Method::Basic, Some(Subject::new(subject)), None, None);
         for (subject, second, due) in [
             ("alice", 0, true),
             ("alice", 59, false),

@@ -1,4 +1,4 @@
-//! Rate limits of the two kinds of endpoints, as extractor, headers and refusal.
+//! Rate limits of the kinds of endpoints, as extractor, headers and refusal.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +14,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
 use super::Site;
+use crate::auth::resource::Resource;
 use crate::http::refusal;
 use crate::limit::key::Key;
 use crate::limit::rate::{Allowance, Rate, Rating};
@@ -22,6 +23,9 @@ use crate::limit::rate::{Allowance, Rate, Rating};
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
+/// The label of the probes.
+const HEALTH: &str = "health";
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EndpointLabel {
     endpoint: &'static str,
@@ -29,17 +33,25 @@ struct EndpointLabel {
 
 /// The limits that are on; `None` is off.
 ///
-/// `/metrics` has two counts for each client: of requests that are let in, and of requests that are refused. So whoever
-/// shares an address with a scraper cannot use up what the scraper has.
+/// What is guarded has counts for each client: of requests that are let in, for each endpoint, and of requests that are
+/// refused, for all of them. So whoever shares an address with a scraper cannot use up what the scraper has, and a guess is
+/// a guess wherever it is made.
+#[derive(Debug)]
+pub struct Rates {
+    pub metrics: Option<Rate>,
+    pub auth: Option<Rate>,
+    pub refusals: Option<Rate>,
+    pub health: Option<Rate>,
+}
+
+/// The rates, and how often they refused.
 #[derive(Debug)]
 pub struct Limits {
-    metrics: Option<Rate>,
-    refusals: Option<Rate>,
-    health: Option<Rate>,
+    rates: Rates,
     limited: Family<EndpointLabel, Counter>,
 }
 
-/// What a request for `/metrics` was counted as before anything is known of it.
+/// What a guarded request was counted as before anything is known of it.
 #[derive(Debug)]
 pub struct Counted {
     /// As a refusal, when: taken back when it is none.
@@ -48,47 +60,65 @@ pub struct Counted {
 }
 
 impl Limits {
-    pub fn register(
-        metrics: impl Fn() -> Option<Rate>,
-        health: Option<Rate>,
-        registry: &mut Registry,
-    ) -> Self {
+    pub fn register(rates: Rates, resources: &[Resource], registry: &mut Registry) -> Self {
         let limited = Family::<EndpointLabel, Counter>::default();
-        for endpoint in ["metrics", "health"] {
+        for endpoint in resources.iter().map(|resource| resource.label()).chain([HEALTH]) {
             let _ = limited.get_or_create(&EndpointLabel { endpoint });
         }
         registry.register("rate_limited", "Requests refused by a rate limit", limited.clone());
-        Self { metrics: metrics(), refusals: metrics(), health, limited }
+        Self { rates, limited }
     }
 
-    /// Counts a request for `/metrics` as one that is refused: before it is judged, so that of many at once no more are
+    /// Counts a guarded request as one that is refused: before it is judged, so that of many at once no more are
     /// judged than may be refused. What was good of late is not counted yet: it may pass when no refusal is left.
-    pub fn begin(&self, key: Key, is_known_good: bool, now: Instant) -> Result<Counted, Limited> {
+    pub fn begin(
+        &self,
+        resource: Resource,
+        key: Key,
+        is_known_good: bool,
+        now: Instant,
+    ) -> Result<Counted, Limited> {
         if is_known_good {
             return Ok(Counted { refused_at: None, stamp: Stamp::default() });
         }
-        let stamp = self.check(self.refusals.as_ref(), "metrics", key, now)?;
+        let stamp = self.check(self.rates.refusals.as_ref(), resource.label(), key, now)?;
         Ok(Counted { refused_at: Some(now), stamp })
     }
 
     /// Counts it as one that is let in instead.
-    pub fn let_in(&self, key: Key, counted: &Counted, now: Instant) -> Result<Stamp, Limited> {
-        if let (Some(refusals), Some(at)) = (&self.refusals, counted.refused_at) {
+    pub fn let_in(
+        &self,
+        resource: Resource,
+        key: Key,
+        counted: &Counted,
+        now: Instant,
+    ) -> Result<Stamp, Limited> {
+        if let (Some(refusals), Some(at)) = (&self.rates.refusals, counted.refused_at) {
             refusals.give_back(key, at);
         }
-        self.check(self.metrics.as_ref(), "metrics", key, now)
+        let rate = match resource {
+            Resource::Metrics => self.rates.metrics.as_ref(),
+            Resource::ForwardAuth => self.rates.auth.as_ref(),
+        };
+        self.check(rate, resource.label(), key, now)
     }
 
     /// It stays one that is refused.
-    pub fn refuse(&self, key: Key, counted: Counted, now: Instant) -> Result<Stamp, Limited> {
+    pub fn refuse(
+        &self,
+        resource: Resource,
+        key: Key,
+        counted: Counted,
+        now: Instant,
+    ) -> Result<Stamp, Limited> {
         match counted.refused_at {
             Some(_) => Ok(counted.stamp),
-            None => self.check(self.refusals.as_ref(), "metrics", key, now),
+            None => self.check(self.rates.refusals.as_ref(), resource.label(), key, now),
         }
     }
 
     fn check_health(&self, key: Key, now: Instant) -> Result<Stamp, Limited> {
-        self.check(self.health.as_ref(), "health", key, now)
+        self.check(self.rates.health.as_ref(), HEALTH, key, now)
     }
 
     fn check(

@@ -3,9 +3,10 @@
 use std::fmt::Display;
 use std::time::Instant;
 
-use http::{Method, Uri};
+use tracing::field::display as shown;
 use tracing::{info, warn};
 
+use super::asked::Asked;
 use crate::limit::lockout::Locked;
 use crate::telemetry::throttle::Throttle;
 
@@ -21,35 +22,37 @@ impl RejectLog {
         Self { enabled, throttle: Throttle::default() }
     }
 
-    /// Logs the path without its query: some send their token there.
-    pub fn log(
-        &self,
-        auth_method: &'static str,
-        reason: &'static str,
-        address: impl Display,
-        method: &Method,
-        uri: &Uri,
-    ) {
+    pub fn log(&self, auth_method: &'static str, reason: &'static str, address: impl Display, asked: &Asked) {
         if let Some(suppressed) = self.due(reason) {
-            let (method, path) = (method.as_str(), uri.path());
-            info!(%address, method, path, auth_method, reason, suppressed, "refused a request");
+            info!(
+                endpoint = asked.resource().label(),
+                %address,
+                method = asked.method().as_str(),
+                host = asked.host().map(shown),
+                path = %asked.path(),
+                auth_method,
+                reason,
+                detail = asked.unclear(),
+                suppressed,
+                "refused a request"
+            );
         }
     }
 
     /// Says why the address is locked, too, and for how many seconds yet.
-    pub fn log_locked(&self, locked: &Locked, address: impl Display, method: &Method, uri: &Uri) {
+    pub fn log_locked(&self, locked: &Locked, address: impl Display, asked: &Asked) {
         let reason = "locked";
         if let Some(suppressed) = self.due(reason) {
-            let (method, path, seconds_left) = (method.as_str(), uri.path(), locked.retry_after());
-            let last_reason = locked.cause;
             info!(
+                endpoint = asked.resource().label(),
                 %address,
-                method,
-                path,
+                method = asked.method().as_str(),
+                host = asked.host().map(shown),
+                path = %asked.path(),
                 auth_method = "none",
                 reason,
-                last_reason,
-                seconds_left,
+                last_reason = locked.cause,
+                seconds_left = locked.retry_after(),
                 suppressed,
                 "refused a request"
             );

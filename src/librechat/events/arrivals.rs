@@ -24,7 +24,7 @@ static CONVERSATIONS: Family<1> = Family::counter(
 static USERS: Family<1> =
     Family::counter("librechat_users_registered_total", ["provider"], "New users since the exporter started");
 static LOGINS: Family<0> =
-    Family::counter("librechat_logins_total", [], "New sessions since the exporter started");
+    Family::counter("librechat_logins_total", [], "New sessions since the exporter started").momentary();
 
 pub const FAMILIES: &[Description] = &[CONVERSATIONS.describe(), USERS.describe(), LOGINS.describe()];
 

@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn d69_an_agent_used_by_a_clock_that_is_ahead_has_no_negative_age() {
         let records = [message("agent_3", "u2", "c3", 9_000)];
-        let lines = lines_with::<Agents>(Options::default(), &records, &[agent("agent_3", None)], 1_000);
+        let lines = lines_with::<Agents>(&Options::default(), &records, &[agent("agent_3", None)], 1_000);
         let age = r#"librechat_agent_last_used_age_seconds{agent="agent_3"} 0"#;
         assert!(lines.iter().any(|line| line == age), "{lines:?}");
     }
@@ -276,7 +276,7 @@ mod tests {
             message("agent_gone", "u1", "c4", 9_000),
         ];
         assert_eq!(
-            lines_with::<Agents>(options, &records, &directory, 30 * 86_400_000 + 2_000),
+            lines_with::<Agents>(&options, &records, &directory, 30 * 86_400_000 + 2_000),
             [
                 r#"librechat_agent_avg_messages_per_use{agent="Helper | one"} 1.3333333333333333"#,
                 r#"librechat_agent_avg_messages_per_use{agent="agent_3"} 1"#,

@@ -16,34 +16,39 @@ static CREDITS: Family<0> = Family::gauge(
     "librechat_balance_credits",
     [],
     "Credits that users may still spend, of which 1,000,000 are 1 USD (only where there are balance records)",
-);
+)
+.momentary();
 static EMPTY: Family<0> = Family::gauge(
     "librechat_users_without_balance",
     [],
     "Number of users whose balance record is at or below 0 (only where there are balance records)",
-);
+)
+.momentary();
 
 static RESERVED: Family<0> = Family::gauge(
     "librechat_balance_reserved_credits",
     [],
     "Credits set aside for answers that are being given, of which 1,000,000 are 1 USD (only where LibreChat sets any aside)",
-);
+).momentary();
 static BY_DOMAIN: Family<1> = Family::gauge(
     "librechat_balance_credits_by_email_domain",
     ["email_domain"],
     "Credits that users may still spend by their email domain (only where there are balance records)",
-);
+)
+.momentary();
 static BY_USER: Family<1> = Family::gauge(
     "librechat_balance_credits_by_user",
     ["id"],
     "Credits that a user may still spend (only where there are balance records)",
-);
+)
+.momentary();
 
 static OF_USER: Family<1> = Family::gauge(
     "librechat_user_balance_credits",
     ["user"],
     "Credits that a user may still spend, as librechat_balance_credits_by_user has it, beside the other figures by user",
-);
+)
+.momentary();
 
 /// The oldest record of each user.
 #[derive(Clone, Debug, Default)]

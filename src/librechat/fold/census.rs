@@ -21,23 +21,26 @@ static API_KEY_AGE: Family<0> = Family::gauge(
     "librechat_agent_api_key_last_used_age_seconds",
     [],
     "Seconds since a key for the agents' API was last used (only where one was)",
-);
+)
+.momentary();
 static DELIVERIES: Family<1> = Family::gauge(
     "librechat_trigger_deliveries",
     ["status"],
     "Number of deliveries of agents' triggers by status; dead ones are not tried again (only where there are any)",
-);
+).momentary();
 static OLDEST_DELIVERY: Family<1> = Family::gauge(
     "librechat_oldest_trigger_delivery_seconds",
     ["status"],
     "Age of the delivery of an agent's trigger that waits longest, or is dead longest, by status",
 )
-.not_additive();
+.not_additive()
+.momentary();
 static SCHEDULES: Family<1> = Family::gauge(
     "librechat_schedules",
     ["state"],
     "Number of schedules that are on and off (only where there are any)",
-);
+)
+.momentary();
 static AUDIT: Family<2> = Family::gauge(
     "librechat_audit_log_entries",
     ["category", "outcome"],

@@ -294,7 +294,7 @@ mod tests {
             group(4, Some("Nobody"), &[]),
         ];
         let records = [row("a", 1.0), row("b", 2.0), row("c", 4.0), row("d", 8.0)];
-        let lines = lines_with::<Cost>(Options::default(), &records, &others, 0);
+        let lines = lines_with::<Cost>(&Options::default(), &records, &others, 0);
         let by_group: Vec<_> = lines.iter().filter(|line| line.contains("by_group")).cloned().collect();
         assert_eq!(
             by_group,
@@ -337,7 +337,7 @@ mod tests {
             conversation,
         ];
         assert_eq!(
-            lines_with::<Cost>(options, &records, &[], 1_000 + 24 * 3_600_000),
+            lines_with::<Cost>(&options, &records, &[], 1_000 + 24 * 3_600_000),
             [
                 "librechat_cost_per_conversation_avg 10",
                 "librechat_cost_usd_by_endpoint{endpoint=\"unknown\"} 10",
@@ -394,7 +394,7 @@ mod tests {
             // A price below 0: the user was given something for tokens that were spent all the same.
             row("plain", None, -382.0),
         ];
-        let lines = lines_with::<Cost>(Options::default(), &records, &others, 0);
+        let lines = lines_with::<Cost>(&Options::default(), &records, &others, 0);
         let is_shown = |line: &&String| line.contains("by_agent") || line.contains("by_endpoint");
         let shown: Vec<_> = lines.iter().filter(is_shown).cloned().collect();
         assert_eq!(

@@ -9,8 +9,11 @@ use crate::librechat::record::{Collection, Record};
 use crate::librechat::scope::Names;
 
 macro_rules! counted {
-    ($($collection:ident => $family:ident, $name:literal, $what:literal;)+) => {
-        $(static $family: Family<0> = Family::gauge($name, [], concat!("Number of ", $what));)+
+    ($($collection:ident => $family:ident, $name:literal, $what:literal $(, $momentary:ident)?;)+) => {
+        $(
+            static $family: Family<0> =
+                Family::gauge($name, [], concat!("Number of ", $what))$(.$momentary())?;
+        )+
 
         const FAMILIES: &[Description] = &[$($family.describe()),+];
 
@@ -28,15 +31,15 @@ counted! {
     ConversationTags => CONVERSATION_TAGS, "librechat_conversation_tag_count", "conversation tags";
     Conversations => CONVERSATIONS, "librechat_conversation_count", "conversations";
     Files => FILES, "librechat_file_count", "files";
-    Keys => KEYS, "librechat_key_count", "API keys that users have stored";
+    Keys => KEYS, "librechat_key_count", "API keys that users have stored", momentary;
     Messages => MESSAGES, "librechat_message_count", "messages";
     PluginAuths => PLUGIN_AUTHS, "librechat_plugin_auth_count", "plugin credentials";
     Presets => PRESETS, "librechat_preset_count", "presets";
     PromptGroups => PROMPT_GROUPS, "librechat_prompt_group_count", "prompt groups";
     Prompts => PROMPTS, "librechat_prompt_count", "prompts";
-    Sessions => SESSIONS, "librechat_session_count", "login sessions";
+    Sessions => SESSIONS, "librechat_session_count", "login sessions", momentary;
     SharedLinks => SHARED_LINKS, "librechat_shared_link_count", "shared links";
-    Tokens => TOKENS, "librechat_token_count", "one-time tokens";
+    Tokens => TOKENS, "librechat_token_count", "one-time tokens", momentary;
     ToolCalls => TOOL_CALLS, "librechat_tool_call_count", "directly invoked tool calls";
     Transactions => TRANSACTIONS, "librechat_transaction_count", "transactions";
 }

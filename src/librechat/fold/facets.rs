@@ -27,17 +27,20 @@ static PROMOTED: Family<0> = Family::gauge(
     "librechat_promoted_agents",
     [],
     "Number of agents that are promoted (only where LibreChat tells)",
-);
+)
+.momentary();
 static TWO_FACTOR: Family<0> = Family::gauge(
     "librechat_users_with_two_factor",
     [],
     "Number of registered users with two-factor authentication (only where LibreChat tells)",
-);
+)
+.momentary();
 static TERMS: Family<0> = Family::gauge(
     "librechat_users_accepted_terms",
     [],
     "Number of registered users who have accepted the terms (only where LibreChat tells)",
-);
+)
+.momentary();
 static MEMBERS: Family<1> = Family::gauge(
     "librechat_group_members",
     ["group"],
@@ -48,12 +51,14 @@ static ARCHIVED: Family<0> = Family::gauge(
     "librechat_archived_conversation_ratio",
     [],
     "Share of the conversations that are archived, of those that say; 0 to 1 (only where LibreChat tells)",
-);
+)
+.momentary();
 static TEMPORARY: Family<0> = Family::gauge(
     "librechat_temporary_conversation_ratio",
     [],
     "Share of the conversations that are temporary, of those that say; 0 to 1 (only where LibreChat tells)",
-);
+)
+.momentary();
 static FILES_BY_SOURCE: Family<1> =
     Family::gauge("librechat_files_by_source", ["source"], "Number of files by where they are stored");
 static FILES_BY_CONTEXT: Family<1> =
@@ -62,12 +67,14 @@ static PREVIEWS: Family<1> = Family::gauge(
     "librechat_file_previews",
     ["status"],
     "Number of files with a preview by its status, also failed ones (only where LibreChat tells)",
-);
+)
+.momentary();
 static ORPHANS: Family<0> = Family::gauge(
     "librechat_orphan_files",
     [],
     "Number of files of conversations that are gone (only where files name a conversation)",
-);
+)
+.momentary();
 static FINISH_REASONS: Family<1> = Family::gauge(
     "librechat_answers_by_finish_reason",
     ["finish_reason"],

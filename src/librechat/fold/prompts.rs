@@ -13,7 +13,8 @@ static GENERATIONS: Family<0> = Family::gauge(
     "librechat_prompt_group_generations_avg",
     [],
     "Mean number of generations of the prompt groups that have one",
-);
+)
+.momentary();
 static GROUPS: Family<1> = Family::gauge(
     "librechat_prompt_group_count_by_category",
     ["category"],

@@ -15,24 +15,25 @@ static TURNS: Family<1> = Family::gauge(
     ["status"],
     "Number of agents' turns in the queue by status: reserving, queued and claimed ones wait, admitted, cancelled and \
      dead ones are done with (only where there are any)",
-);
+).momentary();
 static OLDEST: Family<1> = Family::gauge(
     "librechat_oldest_queued_turn_seconds",
     ["status"],
     "Age of the agent's turn that waits longest, by status (only where one waits)",
 )
-.not_additive();
+.not_additive()
+.momentary();
 static RUNS: Family<1> = Family::gauge(
     "librechat_schedule_runs",
     ["status"],
     "Number of runs of schedules by status, of the 90 days for which they are kept (only where there are any)",
-);
+).momentary();
 
 static RUN_SECONDS: Family<1> = Family::gauge(
     "librechat_schedule_run_mean_seconds",
     ["status"],
     "Mean time of the runs of schedules by status, of the 90 days for which they are kept (only where LibreChat stores it)",
-);
+).momentary();
 
 static RUN_MCP: Family<1> = Family::gauge(
     "librechat_schedule_runs_with_mcp_problem",
@@ -40,7 +41,7 @@ static RUN_MCP: Family<1> = Family::gauge(
     "Number of runs of schedules in which an MCP server could not be used, by why: mcp_reauth_required is a sign-in that was \
      lost (only where LibreChat tells)",
 )
-.not_additive();
+.not_additive().momentary();
 
 /// Why an MCP server could not be used.
 const MCP_PROBLEMS: [&str; 4] =

@@ -10,14 +10,17 @@ static DURATION: Family<0> = Family::gauge(
     "librechat_session_avg_duration",
     [],
     "Mean seconds from the start of a login session to its expiration",
-);
+)
+.momentary();
 static ACTIVE: Family<0> =
-    Family::gauge("librechat_session_active_count", [], "Number of login sessions that have not expired");
+    Family::gauge("librechat_session_active_count", [], "Number of login sessions that have not expired")
+        .momentary();
 static EXPIRED: Family<0> = Family::gauge(
     "librechat_session_expired_count_24h",
     [],
     "Number of login sessions that expired in the last 24 hours",
-);
+)
+.momentary();
 
 #[derive(Clone, Debug, Default)]
 pub struct Sessions {

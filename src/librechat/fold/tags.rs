@@ -13,7 +13,8 @@ static USAGE: Family<1> = Family::gauge(
     "librechat_conversation_tag_usage_count",
     ["tag"],
     "Number of conversations by tag, as counted in the tags of all users",
-);
+)
+.momentary();
 
 #[derive(Clone, Debug, Default)]
 pub struct Tags(BTreeMap<String, f64>);

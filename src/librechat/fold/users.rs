@@ -26,7 +26,8 @@ static VERIFIED: Family<0> = Family::gauge(
     "librechat_user_email_verified_percent",
     [],
     "Percentage of registered users whose email address is verified",
-);
+)
+.momentary();
 static UNIQUE: Family<0> =
     Family::gauge("librechat_unique_users_count", [], "Number of different users found in messages");
 
@@ -195,7 +196,7 @@ mod tests {
             message("c", 1_000, true),
         ];
         let options = Options { per_user: Some(UserLabel::Shown(ShownUser::Id)), ..Options::default() };
-        let lines = lines_with::<Users>(options, &records, &[], 5_000);
+        let lines = lines_with::<Users>(&options, &records, &[], 5_000);
         let shown: Vec<_> = lines.iter().filter(|line| line.contains("last_seen")).collect();
         assert_eq!(
             shown,

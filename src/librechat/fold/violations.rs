@@ -16,7 +16,7 @@ static VIOLATIONS: Family<1> = Family::gauge(
     ["type"],
     "Number of entries that hold in LibreChat's store of bans and violations, by type: ban is a user or an address that is \
      banned (only where MongoDB has that store)",
-);
+).momentary();
 
 /// When the entries of a type end; the end of time for those that stay.
 #[derive(Clone, Debug, Default)]

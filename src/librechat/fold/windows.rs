@@ -17,7 +17,7 @@ use crate::librechat::recent::older::Author;
 use crate::librechat::recent::{Payer, Recent, Span};
 use crate::librechat::record::{Answerer, Record};
 use crate::librechat::scope::{Scope, UNKNOWN};
-use crate::librechat::table::Combine as _;
+use crate::librechat::table::Combine;
 use crate::librechat::usage::Usage;
 use crate::librechat::usage::window::{PerWindow, UsageWindow};
 
@@ -145,7 +145,7 @@ struct Tally {
 
 impl Tally {
     fn add(&mut self, other: &Self) {
-        self.usage.combine(other.usage, |usage, more| usage.combine(more));
+        self.usage.combine(other.usage, Usage::combine);
         self.messages.combine(other.messages, |messages, more| *messages = messages.saturating_add(more));
     }
 }

@@ -92,7 +92,7 @@ fn every_bad_line_is_named_by_its_number_and_kind_and_nothing_of_it_is_shown() {
         ("a:$y$canary$canary", "yescrypt"),
         ("a:cA.nary/canar", "crypt"),
         ("a:canary in plain text", "plain text"),
-        ("a:", "plain text"),
+        ("a:", "no hash"),
         ("a:$2y$10$canary", "not a whole one"),
         ("a:$argon2i$v=19$m=8,t=1,p=1$canary$canary", "argon2i"),
         (&format!("a:{good}:canary"), "not a whole one"),

@@ -151,9 +151,8 @@ fn the_parts_of_a_window_come_to_its_total_also_with_other() {
     }
 }
 
-#[test]
-fn a_row_is_its_agents_and_a_message_is_its_authors() {
-    let now = at("2026-05-20T12:00:00Z");
+/// An installation of a user, two agents of one name, and what they wrote and spent.
+fn installation(now: Moment) -> Vec<Record<'static>> {
     let message = |model: Option<&'static str>, is_from_user: bool, is_copy: bool| {
         Record::Message(Message {
             user: Some(Id::from("u")),
@@ -171,7 +170,7 @@ fn a_row_is_its_agents_and_a_message_is_its_authors() {
         let agent = Some(agent.into());
         Record::Transaction(Transaction { agent, ..row("u", "m", usd, now.before(days * DAY)) })
     };
-    let records = [
+    vec![
         agent("agent_1", "Helper"),
         agent("agent_2", "Helper"),
         Record::Conversation(Conversation {
@@ -200,7 +199,13 @@ fn a_row_is_its_agents_and_a_message_is_its_authors() {
         message(None, true, false),
         message(None, true, true),
         message(Some("m"), false, true),
-    ];
+    ]
+}
+
+#[test]
+fn a_row_is_its_agents_and_a_message_is_its_authors() {
+    let now = at("2026-05-20T12:00:00Z");
+    let records = installation(now);
     let shown = |family: &str, window: &str| {
         let mut lines = lines(&options("UTC"), &records, now, 0, family);
         lines.retain(|line| line.contains(&format!("window=\"{window}\"")));
