@@ -250,7 +250,7 @@ impl Mongo {
         Ok(Query { collection, pipeline, hint: Some(Hint::Keys(doc! { "_id": 1 })) })
     }
 
-    /// Asks again, alone, when a command failed in a way that passes.
+    /// Asks something of a collection; nothing where it may not be read.
     async fn patiently<T, F: Future<Output = mongodb::error::Result<T>>>(
         &self,
         collection: Collection,
@@ -259,19 +259,21 @@ impl Mongo {
         if self.forbidden.has(collection) {
             return Ok(None);
         }
-        let mut patience = Patience::default();
-        loop {
-            let Ok(answer) = timeout(SILENCE, ask()).await else {
-                return Err(SourceError { text: format!("MongoDB did not answer for {SILENCE:?}") });
-            };
-            match answer {
-                Ok(answer) => return Ok(Some(answer)),
-                Err(error) => match patience.pause(&error) {
-                    Some(pause) => sleep(pause).await,
-                    None => return self.forbid_or(collection, Failure::Driver(error)).map(|()| None),
-                },
-            }
+        match patience::ask(ask).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(failure) => self.forbid_or(collection, failure).map(|()| None),
         }
+    }
+
+    /// Asks something of the database.
+    async fn ask<T, F: Future<Output = mongodb::error::Result<T>>>(
+        &self,
+        ask: impl Fn() -> F,
+    ) -> Result<T, SourceError> {
+        patience::ask(ask).await.map_err(|failure| match failure {
+            Failure::Source(error) => error,
+            Failure::Driver(error) => self.explain(&error),
+        })
     }
 }
 
@@ -329,7 +331,7 @@ impl Source for Mongo {
         };
         self.in_time(asking).await?;
         let database = &connection.database;
-        let listed = self.in_time(contents::collections(database)).await?;
+        let listed = self.ask(|| contents::collections(database)).await?;
         let present = listed.collections;
         self.forbidden.set_all_listed(listed.is_complete);
         if !listed.is_complete {
@@ -360,7 +362,7 @@ impl Source for Mongo {
         if !connection.capabilities.has(Capability::Indexes) {
             return Ok(Indexes::default());
         }
-        self.in_time(indexes::read(&connection.database)).await
+        self.ask(|| indexes::read(&connection.database)).await
     }
 
     async fn count(&self, collection: Collection) -> Result<Option<u64>, SourceError> {
@@ -379,7 +381,7 @@ impl Source for Mongo {
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner).clone();
         present.retain(|collection| !self.forbidden.has(*collection));
         let connection = self.connection().await?;
-        self.in_time(glance::read(&connection, &present)).await
+        self.ask(|| glance::read(&connection, &present)).await
     }
 
     async fn count_range(&self, collection: Collection, range: Range) -> Result<u64, SourceError> {

@@ -7,6 +7,7 @@ use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::{ErrorKind, Result};
 use tokio::time::Instant;
 
+use super::patience::is_passing;
 use crate::librechat::record::Collection;
 use crate::librechat::source::Contents;
 
@@ -80,7 +81,7 @@ pub(super) async fn collections(database: &Database) -> Result<Listed> {
     let (names, is_complete) = match names(database, doc! { "listCollections": 1, "nameOnly": true }).await {
         Ok(names) => (names, true),
         // Who may not list all collections may list those that they may read.
-        Err(error) if matches!(*error.kind, ErrorKind::Command(_)) => {
+        Err(error) if matches!(&*error.kind, ErrorKind::Command(command) if !is_passing(command.code)) => {
             let own = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true };
             (names(database, own).await?, false)
         }

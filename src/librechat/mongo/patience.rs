@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use mongodb::error::{Error, ErrorKind};
+use tokio::time::{sleep, timeout};
+
+use super::SILENCE;
+use super::query::Failure;
 
 /// A server that goes, comes, or is being elected (codes of its `error_codes.yml`).
 const TRANSIENT: &[i32] = &[
@@ -21,6 +25,28 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Whether what a code of the server says is likely to pass.
 pub(super) fn is_passing(code: i32) -> bool {
     code == THROTTLED || TRANSIENT.contains(&code)
+}
+
+/// Asks again, alone, when a command failed in a way that passes.
+///
+/// # Errors
+/// What remains of it; a server that is silent.
+pub(super) async fn ask<T, F: Future<Output = mongodb::error::Result<T>>>(
+    ask: impl Fn() -> F,
+) -> Result<T, Failure> {
+    let mut patience = Patience::default();
+    loop {
+        let Ok(answer) = timeout(SILENCE, ask()).await else {
+            return Err(Failure::source(format!("MongoDB did not answer for {SILENCE:?}")));
+        };
+        match answer {
+            Ok(answer) => return Ok(answer),
+            Err(error) => match patience.pause(&error) {
+                Some(pause) => sleep(pause).await,
+                None => return Err(Failure::Driver(error)),
+            },
+        }
+    }
 }
 
 /// How often a query has been asked again.
