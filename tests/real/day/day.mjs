@@ -119,12 +119,15 @@ async function answer(chat, model, message = {}) {
   if (!model.startsWith('agent_')) ledger.add('librechat_model_usage_count', 1, { model });
   ledger.add('librechat_message_token_sum', whole.tokenCount);
   ledger.add('librechat_messages_created_total', 1, { endpoint: chat.endpoint, side: 'assistant' });
-  if (!message.hasFailed) ledger.add('librechat_answer_tokens_count', 1, { model: provided(model) });
+  if (!message.hasFailed) ledger.add('librechat_answer_tokens_count', 1, { model: provided(model), agent: named(model) });
   return messageId;
 }
 
 /** The model that answers: an agent's own. */
 const provided = (model) => (model.startsWith('agent_') ? 'gpt-4o' : model);
+
+/** The agent that answers, by its name: there is one. */
+const named = (model) => (model.startsWith('agent_') ? 'Researcher' : '');
 
 const phases = {
   history, people, chats, opinions, changed, cleared, failures, refill, shelf, queue, copies, passing, deletions,
