@@ -65,7 +65,8 @@ async fn begin_scrape(port: u16) -> (TcpStream, Vec<u8>) {
 async fn sigterm_in_the_middle_of_a_scrape_finishes_it() {
     let mongod = Mongod::start().await;
     insert_many_groups(&mongod).await;
-    let mut exporter = Exporter::serve(&[("MONGO_URI", &mongod.uri())]).await;
+    let mut exporter =
+        Exporter::serve(&[("MONGO_URI", &mongod.uri()), ("METRICS_MAX_SERIES", "100000")]).await;
     exporter.until_status("/readyz", 200).await;
 
     let (mut scrape, mut bytes) = begin_scrape(exporter.port).await;
