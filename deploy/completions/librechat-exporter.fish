@@ -53,11 +53,7 @@ complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand ba
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand report" -l from -d 'The first instant: a date, which begins in TIMEZONE, or an instant as RFC 3339 has it; the beginning of this month when it is absent' -r
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand report" -l to -d 'The end, which is not part of the report: a date or an instant; now when it is absent' -r
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand report" -l by -d 'One or two of user, group, domain, model, agent and day; a single row when it is absent. Who is in several groups counts in each. By model or agent, messages are answers; else they are questions' -r
-complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand report" -l format -d 'How it is written' -r -f -a "table\t''
-csv\t''
-json\t''
-markdown\t''
-html\t''"
+complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand report" -l format -d 'How it is written: table, csv, json, markdown or html' -r
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand report" -l currency -d 'Another currency, shown in a column of its own; needs --rate' -r
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand report" -l rate -d 'What one US dollar costs in it' -r
 complete -c librechat-exporter -n "__fish_librechat_exporter_using_subcommand report" -l demo -d 'Report on the synthetic LibreChat of `demo` instead of a database'

@@ -1,9 +1,10 @@
 //! `report`: usage of a period, for charge-back and for people without Prometheus.
 
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{bad_configuration, block_on, print};
 use crate::app;
@@ -33,8 +34,8 @@ pub struct ReportOptions {
     /// counts in each. By model or agent, messages are answers; else they are questions.
     #[arg(long, value_name = "DIMENSION", value_delimiter = ',')]
     by: Vec<Dimension>,
-    /// How it is written.
-    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    /// How it is written: table, csv, json, markdown or html.
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: ReportFormat,
     /// Another currency, shown in a column of its own; needs --rate.
     #[arg(long, value_name = "CODE", requires = "rate")]
@@ -47,13 +48,28 @@ pub struct ReportOptions {
     pub demo: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReportFormat {
     Table,
     Csv,
     Json,
     Markdown,
     Html,
+}
+
+impl FromStr for ReportFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "table" => Ok(Self::Table),
+            "csv" => Ok(Self::Csv),
+            "json" => Ok(Self::Json),
+            "markdown" => Ok(Self::Markdown),
+            "html" => Ok(Self::Html),
+            _ => Err("must be table, csv, json, markdown or html"),
+        }
+    }
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -13,7 +13,7 @@ async fn bad_input_is_named_and_nothing_is_printed() {
         (&["--by", "day", "--by", "user,model"], "--by: a report has at most 2 dimensions"),
         (&["--currency", "EUR"], "--rate"),
         (&["--currency", "EUR", "--rate", "0"], "must be a number above 0"),
-        (&["--format", "xls"], "possible values: table, csv, json, markdown, html"),
+        (&["--format", "xls"], "must be table, csv, json, markdown or html"),
     ];
     for (options, reason) in cases {
         let outcome = run(&[&["report", "--demo"][..], options].concat(), &[]).await;
