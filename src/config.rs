@@ -6,6 +6,7 @@
 pub mod areas;
 pub mod forward;
 pub mod guard;
+mod listing;
 pub mod oauth2;
 pub mod secrets;
 mod tls;

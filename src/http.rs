@@ -32,7 +32,6 @@ pub mod proxy_protocol;
 pub mod record;
 pub mod refusal;
 pub mod serve;
-pub mod throttle;
 pub mod tracked;
 pub mod unparsed;
 

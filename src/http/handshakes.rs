@@ -10,8 +10,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use tracing::{debug, info};
 
-use super::throttle::Throttle;
 use crate::client_ip::Peer;
+use crate::telemetry::throttle::Throttle;
 use crate::tls::Acceptor;
 use crate::tls::error::{HandshakeError, Reason};
 

@@ -33,13 +33,13 @@ use super::head::MAX_HEAD;
 use super::listener::Listener;
 use super::proxy_protocol::{self, HeaderError, Rewound, Source};
 use super::record::Endpoint;
-use super::throttle::Throttle;
 use super::tracked::Tracked;
 use super::unparsed::Completed;
 use super::{Site, finish, head, refusal};
 use crate::client_ip::Peer;
 use crate::client_ip::trust::TrustProxy;
 use crate::telemetry::clock;
+use crate::telemetry::throttle::Throttle;
 use crate::tls::client::ClientCertificate;
 
 const MAX_LINES: usize = 100;

@@ -12,10 +12,11 @@ use jiff::tz::TimeZone;
 
 use super::recent::{DAY, MINUTE, Span};
 use super::record::Moment;
+use crate::vars::names::likest;
 
 const HOUR: i64 = 60 * MINUTE;
-/// The near misses that an error names.
-const CLOSE: f64 = 0.85;
+/// How alike a name must be to be the one that was meant.
+const CLOSE: f64 = 0.8;
 
 /// A time zone of the IANA database, which is built in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +33,9 @@ impl FromStr for Calendar {
 
     fn from_str(name: &str) -> Result<Self, String> {
         TimeZone::get(name).map(Self).map_err(|_| {
-            let near = jiff::tz::db().available().map(|zone| zone.to_string());
-            let near =
-                near.map(|zone| (strsim::jaro_winkler(&zone.to_lowercase(), &name.to_lowercase()), zone));
-            let near = near.filter(|(likeness, _)| *likeness > CLOSE).max_by(|(a, _), (b, _)| a.total_cmp(b));
-            let hint = near.map_or_else(String::new, |(_, zone)| format!("; did you mean {zone}?"));
+            let known = jiff::tz::db().available().map(|zone| zone.to_string());
+            let hint =
+                likest(name, known, CLOSE).map_or_else(String::new, |zone| format!("; did you mean {zone}?"));
             format!("must be the name of an IANA time zone, such as Europe/Berlin{hint}")
         })
     }
@@ -91,6 +90,12 @@ impl Calendar {
         }
     }
 
+    /// The day that a single moment is in.
+    pub fn day(&self, at: Moment) -> Day {
+        let offset = i64::from(self.0.to_offset(timestamp(at)).seconds()) * 1_000;
+        Day::of_local(at.0.saturating_add(offset))
+    }
+
     /// The date and the hour of moments in a span, looked up once for all of them.
     pub fn clock(&self, span: Span) -> Clock {
         let offset = |at: Timestamp| i64::from(self.0.to_offset(at).seconds()) * 1_000;
@@ -123,6 +128,11 @@ impl fmt::Display for Day {
 }
 
 impl Day {
+    fn of_local(millis: i64) -> Self {
+        let days = millis.div_euclid(DAY);
+        Self(i32::try_from(days).unwrap_or(if days < 0 { i32::MIN } else { i32::MAX }))
+    }
+
     /// Monday is 1 and Sunday 7.
     pub fn weekday(self) -> i32 {
         // 1970 began on a Thursday.
@@ -146,8 +156,7 @@ impl Clock {
     }
 
     pub fn day(&self, at: Moment) -> Day {
-        let days = self.local(at).div_euclid(DAY);
-        Day(i32::try_from(days).unwrap_or(if days < 0 { i32::MIN } else { i32::MAX }))
+        Day::of_local(self.local(at))
     }
 
     /// 0 to 23.

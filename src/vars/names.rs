@@ -118,12 +118,17 @@ fn nearest(name: &str, known: &[String]) -> Option<String> {
     let upper = name.to_ascii_uppercase();
     let known = known.iter().filter(|known| !OF_EVERYBODY.contains(&known.as_str()));
     let candidates = known.flat_map(|known| [known.clone(), format!("{PREFIX}{known}")]);
-    candidates
-        .filter(|candidate| candidate.len() >= SHORTEST_NEAR || *candidate == upper)
-        .map(|candidate| (strsim::normalized_damerau_levenshtein(&upper, &candidate), candidate))
-        .filter(|(likeness, _)| *likeness >= NEAR)
+    likest(name, candidates.filter(|candidate| candidate.len() >= SHORTEST_NEAR || *candidate == upper), NEAR)
+}
+
+/// The word that was probably meant, whatever its case: the one that is most alike, if it is at least so much (1 is the same).
+pub fn likest(text: &str, words: impl Iterator<Item = String>, least: f64) -> Option<String> {
+    let text = text.to_lowercase();
+    words
+        .map(|word| (strsim::normalized_damerau_levenshtein(&text, &word.to_lowercase()), word))
+        .filter(|(likeness, _)| *likeness >= least)
         .max_by(|(left, _), (right, _)| left.total_cmp(right))
-        .map(|(_, candidate)| candidate)
+        .map(|(_, word)| word)
 }
 
 /// `tcp://10.0.0.1:9090`: what Kubernetes puts into `<SERVICE>_PORT` for every Service of a namespace.

@@ -6,9 +6,11 @@ use serde_json::{Map, Value};
 
 use crate::auth::Method;
 use crate::auth::session::Roles;
+use crate::config::listing::items;
 use crate::http::forward::authority::Authority;
 use crate::http::forward::path::NormalPath;
 use crate::http::forward::rules::{Access, HostPattern, PathPattern, Rule, Rules, Terms};
+use crate::vars::names::likest;
 
 /// The most that the file may hold, in bytes.
 pub const LARGEST_FILE: usize = 256 * 1024;
@@ -26,7 +28,7 @@ const METHODS: [Method; 4] = [Method::Bearer, Method::Basic, Method::Jwt, Method
 /// # Errors
 /// Everything that is wrong, each in a phrase of its own.
 pub fn parse(document: &[u8], on: &[Method]) -> Result<Rules, Vec<String>> {
-    let entries = entries(document).map_err(|problem| vec![problem])?;
+    let entries = items(document, "rules", "rule", MOST_RULES).map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
     let mut rules = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
@@ -39,27 +41,6 @@ pub fn parse(document: &[u8], on: &[Method]) -> Result<Rules, Vec<String>> {
     Rules::new(rules).map_err(|(later, earlier)| {
         vec![format!("rule {later} never decides: rule {earlier}, which comes before it, takes all of it")]
     })
-}
-
-fn entries(document: &[u8]) -> Result<Vec<Value>, String> {
-    let text = str::from_utf8(document).map_err(|_| "is not UTF-8 text")?;
-    let mut document: Map<String, Value> = serde_saphyr::from_str(text.trim_start_matches('\u{feff}'))
-        .map_err(|error| {
-            let line = error.location().map(|at| format!(" (line {})", at.line())).unwrap_or_default();
-            format!("is not a mapping in YAML{line}: {}", error.without_snippet())
-        })?;
-    let rules = document.remove("rules");
-    if let Some(other) = document.keys().next() {
-        return Err(format!("has the unknown key {other:?}; its one key is rules, a list"));
-    }
-    match rules {
-        Some(Value::Array(rules)) if rules.is_empty() => Err("lists no rule".into()),
-        Some(Value::Array(rules)) if rules.len() > MOST_RULES => {
-            Err(format!("lists more than {MOST_RULES} rules"))
-        }
-        Some(Value::Array(rules)) => Ok(rules),
-        _ => Err("has no list under the key rules".into()),
-    }
 }
 
 /// Reads one rule and notes what is wrong with it.
@@ -196,10 +177,9 @@ fn list<'v>(entry: &'v Map<String, Value>, key: &str) -> Result<Option<Vec<&'v s
 }
 
 fn nearest(key: &str) -> String {
-    let near = KEYS.into_iter().map(|known| (strsim::damerau_levenshtein(key, known), known)).min();
-    match near {
-        Some((slips, known)) if slips <= 2 => format!("; did you mean {known}?"),
-        _ => format!("; there are {}", KEYS.join(", ")),
+    match likest(key, KEYS.into_iter().map(str::to_owned), 0.7) {
+        Some(known) => format!("; did you mean {known}?"),
+        None => format!("; there are {}", KEYS.join(", ")),
     }
 }
 

@@ -6,14 +6,16 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{CONFIG_FILE, IssuerSettings, LARGEST_FILE, Settings, issuer};
 use crate::auth::jwks::issuer::Issuer;
 use crate::auth::jwks::proxy::Proxies;
 use crate::config::areas::OAuth2;
+use crate::config::listing::items;
 use crate::secret::document::Document;
 use crate::secret::file::{Contents, remarks, shown};
+use crate::vars::names::likest;
 use crate::vars::{Variable, Vars};
 
 /// The most issuers of one file: each has a task, and series of its own.
@@ -31,7 +33,7 @@ pub(super) fn read(vars: &mut Vars, path: &Path, proxies: &Proxies) -> Option<Ve
     let document = Document::read(path, LARGEST_FILE);
     let document = document.map_err(|error| vars.problem(CONFIG_FILE, error)).ok()?;
     remarks(path, Contents::Public).for_each(|remark| vars.warn(CONFIG_FILE, remark));
-    let entries = entries(document.bytes());
+    let entries = items(document.bytes(), "issuers", "issuer", MOST_ISSUERS);
     let entries = entries
         .map_err(|problem| vars.problem(CONFIG_FILE, format!("names {}, which {problem}", shown(path))))
         .ok()?;
@@ -62,28 +64,6 @@ fn differ(
         vars.problem(CONFIG_FILE, format!("has two issuers with {key}: {value}"));
     }
     twice.is_empty()
-}
-
-fn entries(document: &[u8]) -> Result<Vec<Value>, String> {
-    let text = str::from_utf8(document).map_err(|_| "is not UTF-8 text")?;
-    let mut document: Map<String, Value> = serde_saphyr::from_str(text.trim_start_matches('\u{feff}'))
-        .map_err(|error| {
-            // Without the lines around it: a URL in them may hold a key.
-            let line = error.location().map(|at| format!(" (line {})", at.line())).unwrap_or_default();
-            format!("is not a mapping in YAML{line}: {}", error.without_snippet())
-        })?;
-    let issuers = document.remove("issuers");
-    if let Some(other) = document.keys().next() {
-        return Err(format!("has the unknown key {other:?}; its one key is issuers, a list"));
-    }
-    match issuers {
-        Some(Value::Array(issuers)) if issuers.is_empty() => Err("lists no issuer".into()),
-        Some(Value::Array(issuers)) if issuers.len() > MOST_ISSUERS => {
-            Err(format!("lists more than {MOST_ISSUERS} issuers"))
-        }
-        Some(Value::Array(issuers)) => Ok(issuers),
-        _ => Err("has no list under the key issuers".into()),
-    }
 }
 
 /// One item of the list.
@@ -193,11 +173,7 @@ fn pair(key: &str, value: &Value) -> Result<(String, String), String> {
 }
 
 fn nearest(key: &str) -> Option<String> {
-    let keys = OAuth2::VARIABLES.iter().filter_map(key_of);
-    keys.map(|known| (strsim::normalized_damerau_levenshtein(key, &known), known))
-        .filter(|(likeness, _)| *likeness >= 0.7)
-        .max_by(|(left, _), (right, _)| left.total_cmp(right))
-        .map(|(_, known)| known)
+    likest(key, OAuth2::VARIABLES.iter().filter_map(key_of), 0.7)
 }
 
 fn key_of(variable: &Variable) -> Option<String> {

@@ -186,8 +186,8 @@ impl Sums {
     fn of(scope: &Scope<'_>) -> Self {
         let calendar = &scope.names.options.calendar;
         let spans = PerWindow::of(|window| window.span(scope.at, calendar));
-        let longest = UsageWindow::ALL.map(|window| window.span(scope.at, calendar).from);
-        let all = Span { from: longest.into_iter().min().unwrap_or(scope.at), until: scope.at };
+        let first = spans.iter().map(|(_, span)| span.from).min();
+        let all = Span { from: first.unwrap_or(scope.at), until: scope.at };
         let mut sums = Self::default();
         for spending in scope.recent.spendings(all) {
             sums.spend(spending.by, spending.usage(), spans.map(|span| span.contains(spending.at)));
@@ -198,11 +198,10 @@ impl Sums {
             }
         }
         // Only months reach back to where there are but daily sums, and they begin when a day does.
-        let clock = calendar.clock(all);
         let days = PerWindow::of(|window| {
             let span = window.span(scope.at, calendar);
             let is_of_calendar = matches!(window, UsageWindow::Month | UsageWindow::LastMonth);
-            is_of_calendar.then(|| (clock.day(span.from), clock.day(span.until)))
+            is_of_calendar.then(|| (calendar.day(span.from), calendar.day(span.until)))
         });
         let are_in =
             |day: Day| days.map(|days| days.is_some_and(|(from, until)| from <= day && day <= until));

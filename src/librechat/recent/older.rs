@@ -2,7 +2,7 @@
 //!
 //! Bounded by users, the models and agents that each of them uses, and days; where rows name no agent, by conversations.
 
-use super::{LONGEST, Numbers, Payer, Span, Spending, Turn};
+use super::{LONGEST, Numbers, Payer, Spending, Turn};
 use crate::librechat::calendar::{Calendar, Day};
 use crate::librechat::numbered::Number;
 use crate::librechat::record::Moment;
@@ -44,7 +44,7 @@ impl Older {
 
     pub fn spend(&mut self, spending: &Spending) {
         if self.contains(spending.at) {
-            self.usage.add((self.day(spending.at), spending.by), spending.usage());
+            self.usage.add((self.calendar.day(spending.at), spending.by), spending.usage());
         }
     }
 
@@ -52,12 +52,12 @@ impl Older {
         if let Some(author) = turn.author()
             && self.contains(turn.at)
         {
-            self.messages.add((self.day(turn.at), author), 1);
+            self.messages.add((self.calendar.day(turn.at), author), 1);
         }
     }
 
     pub fn merge(&mut self, other: &Self, numbers: &Numbers) {
-        let first = self.day(self.from);
+        let first = self.calendar.day(self.from);
         for ((day, by), usage) in other.usage.iter().filter(|((day, _), _)| *day >= first) {
             self.usage.add((*day, numbers.payer(*by)), usage);
         }
@@ -71,7 +71,7 @@ impl Older {
         let from = first_day(horizon, &self.calendar);
         if from > self.from {
             self.from = from;
-            let first = self.day(from);
+            let first = self.calendar.day(from);
             self.usage.retain(|(day, _)| *day >= first);
             self.messages.retain(|(day, _)| *day >= first);
         }
@@ -88,10 +88,6 @@ impl Older {
 
     pub fn messages(&self) -> impl Iterator<Item = (Day, Author, u32)> {
         self.messages.iter().map(|((day, author), messages)| (*day, *author, messages))
-    }
-
-    fn day(&self, at: Moment) -> Day {
-        self.calendar.clock(Span { from: at, until: at }).day(at)
     }
 }
 
